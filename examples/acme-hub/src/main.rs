@@ -1,0 +1,2 @@
+//! The example binary.
+fn main() {}

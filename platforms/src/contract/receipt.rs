@@ -1,0 +1,33 @@
+//! The platform's proof of acceptance.
+
+use serde::{Deserialize, Serialize};
+
+/// What a platform answered when it accepted an envelope.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The platform's own id of the message (a Slack `ts`, a Message-ID), where it gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Box<str>>,
+    /// More the platform said about it (a channel, a queue id), for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Box<str>>,
+}
+
+impl Receipt {
+    /// A receipt of a platform that gives no id.
+    pub fn accepted() -> Self {
+        Self::default()
+    }
+
+    /// A receipt with the platform's id.
+    pub fn with_id(id: impl Into<Box<str>>) -> Self {
+        Self { id: Some(id.into()), detail: None }
+    }
+
+    /// Adds what else the platform said.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Box<str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}

@@ -1,0 +1,168 @@
+//! One HTTP exchange, as data, and the trait that carries it.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+
+/// A URL that may hold a secret: printed, it shows scheme and host only.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint(Arc<str>);
+
+impl Endpoint {
+    /// Wraps a complete URL. The transport refuses what it cannot parse.
+    pub fn new(url: impl Into<Arc<str>>) -> Self {
+        Self(url.into())
+    }
+
+    /// The whole URL. Not for logs, errors or metrics.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str("…") };
+        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        write!(f, "{scheme}://{host}/…")
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Which addresses a request may connect to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NetworkPolicy {
+    /// Public addresses only; loopback, private, link-local and metadata addresses are refused, as literals and
+    /// after name resolution.
+    PublicOnly,
+    /// Any address: for platforms whose operator said so.
+    AllowPrivate,
+}
+
+/// A request, complete: the pure half of an adapter makes it, the transport carries it.
+#[derive(Clone)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// Where to; redacted when printed.
+    pub url: Endpoint,
+    /// All headers but `host`, `content-length` and `user-agent`, which the transport adds.
+    pub headers: HeaderMap,
+    /// The exact bytes of the body.
+    pub body: Bytes,
+    /// Which addresses it may connect to.
+    pub network: NetworkPolicy,
+}
+
+impl HttpRequest {
+    /// A request without headers and body, to public addresses only.
+    pub fn new(method: Method, url: Endpoint) -> Self {
+        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), network: NetworkPolicy::PublicOnly }
+    }
+}
+
+/// Shows method, host, header names and body size; header values and bodies may hold secrets.
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("body_bytes", &self.body.len())
+            .field("network", &self.network)
+            .finish()
+    }
+}
+
+/// An answer, read up to the transport's cap.
+#[derive(Debug, Clone)]
+pub struct HttpResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, at most 64 KiB of it.
+    pub body: Bytes,
+    /// Whether the body was longer than the cap.
+    pub truncated: bool,
+}
+
+/// What kept an exchange from getting its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// The request is no valid HTTP request. Nothing was sent.
+    Invalid,
+    /// The address policy forbids where it would connect to. Nothing was sent.
+    Blocked,
+    /// The name does not resolve. Nothing was sent.
+    Dns,
+    /// No connection: refused, unreachable, or not made in time. Nothing was sent.
+    Connect,
+    /// The TLS handshake failed. Nothing was sent.
+    Tls,
+    /// The connection was lost after the request began to leave.
+    Lost,
+    /// No complete answer before the deadline, after the request began to leave.
+    Timeout,
+}
+
+/// A failed exchange. Its detail names no URL and no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct TransportError {
+    /// What happened.
+    pub kind: TransportErrorKind,
+    /// The same for people.
+    pub detail: String,
+}
+
+impl TransportError {
+    /// A failure of `kind`.
+    pub fn new(kind: TransportErrorKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+
+    /// Whether no byte of the request can have reached the far end.
+    pub fn is_definitely_not_sent(&self) -> bool {
+        !matches!(self.kind, TransportErrorKind::Lost | TransportErrorKind::Timeout)
+    }
+}
+
+/// Carries HTTP exchanges: the one road from any adapter to the network.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// Carries one request and reads its answer. Follows no redirect.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] when no answer could be had; its kind tells whether anything can have been sent. An answer
+    /// of any status is `Ok`.
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_printed_endpoint_shows_scheme_and_host_only() {
+        for (url, shown) in [
+            ("https://hooks.slack.com/services/T0/B0/s3cret", "https://hooks.slack.com/…"),
+            ("https://user:s3cret@example.com:8443?token=s3cret", "https://example.com:8443/…"),
+            ("http://example.com\\s3cret", "http://example.com/…"),
+            ("s3cret", "…"),
+        ] {
+            assert_eq!(Endpoint::new(url).to_string(), shown);
+            assert_eq!(format!("{:?}", Endpoint::new(url)), shown);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Platforms of no vendor: webhooks, files, the console.

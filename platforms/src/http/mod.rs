@@ -1,0 +1,108 @@
+//! The one HTTP path every adapter takes to the network.
+//!
+//! An HTTP adapter is split in two pure halves, [`Protocol::request`] and [`Protocol::classify`], with one
+//! [`Transport`] between them; [`exchange`] is the whole road. That is what makes adapters testable byte by byte, fuzzable
+//! and simulatable.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `transport` | [`ReqwestTransport`]: pooled client, deadlines, no redirects, no proxy, capped answers |
+//! | `guard` | which addresses may be connected to |
+//! | `verdict` | status, headers and transport errors to [`SendError`] |
+//! | `retry_after` | `Retry-After` in all its forms |
+//! | `signature` | Standard Webhooks signatures |
+//! | `multipart` | `multipart/form-data` bodies |
+
+pub mod guard;
+pub mod multipart;
+pub mod retry_after;
+pub mod signature;
+mod transport;
+pub mod verdict;
+
+use bytes::Bytes;
+
+pub use transport::ReqwestTransport;
+
+use crate::contract::{Envelope, HttpRequest, HttpResponse, Receipt, Secret, SendError, Transport};
+
+/// The two pure halves of an HTTP adapter.
+pub trait Protocol {
+    /// The request that sends `envelope`.
+    ///
+    /// # Errors
+    ///
+    /// A [`SendError`] when the message or the recipient cannot be put into a request.
+    fn request(&self, envelope: &Envelope) -> Result<HttpRequest, SendError>;
+
+    /// What the platform's answer means. Must be total: any status, any headers, any bytes.
+    ///
+    /// # Errors
+    ///
+    /// A [`SendError`] for everything but the platform's own positive answer.
+    fn classify(&self, response: &HttpResponse) -> Result<Receipt, SendError>;
+
+    /// The secrets that must not come back in an error or a receipt, however the platform quotes them.
+    fn secrets(&self) -> Vec<&Secret>;
+}
+
+/// Sends one envelope: request, exchange, verdict; whatever the platform echoes of our secrets is redacted.
+///
+/// # Errors
+///
+/// What [`Protocol::request`] and [`Protocol::classify`] say, or the transport's failure as a [`SendError`].
+pub async fn exchange(
+    protocol: &(impl Protocol + Sync),
+    transport: &dyn Transport,
+    envelope: &Envelope,
+) -> Result<Receipt, SendError> {
+    let request = protocol.request(envelope)?;
+    let mut response = transport.exchange(request).await?;
+    redact(&mut response, &protocol.secrets());
+    protocol.classify(&response)
+}
+
+/// Replaces every secret of at least four bytes in the body of an answer.
+pub fn redact(response: &mut HttpResponse, secrets: &[&Secret]) {
+    for secret in secrets.iter().map(|secret| secret.expose().as_bytes()).filter(|secret| secret.len() >= 4) {
+        if let Some(first) = find(&response.body, secret) {
+            response.body = replace_from(&response.body, secret, first);
+        }
+    }
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+fn replace_from(body: &[u8], secret: &[u8], first: usize) -> Bytes {
+    let mut out = Vec::with_capacity(body.len());
+    let (mut at, mut next) = (0, Some(first));
+    while let Some(offset) = next {
+        out.extend_from_slice(&body[at..at + offset]);
+        out.extend_from_slice(b"[redacted]");
+        at += offset + secret.len();
+        next = find(&body[at..], secret);
+    }
+    out.extend_from_slice(&body[at..]);
+    out.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_the_platform_quotes_back_is_redacted() {
+        let mut response = HttpResponse {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(b"bad token xoxb-1, yes xoxb-1!"),
+            truncated: false,
+        };
+        redact(&mut response, &[&Secret::new("xoxb-1"), &Secret::new("d t")]);
+        assert_eq!(response.body, "bad token [redacted], yes [redacted]!");
+    }
+}

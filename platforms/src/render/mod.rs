@@ -1,0 +1,1 @@
+//! Markdown to each dialect, escaping, length limits.

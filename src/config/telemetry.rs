@@ -1,0 +1,27 @@
+//! `[telemetry]`: logs.
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Logs. They go to stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TelemetryConfig {
+    /// Which events are logged: a level (`error`, `warn`, `info`, `debug`, `trace`) or filters such as
+    /// `info,notifyhub=debug`. Default: `info`.
+    pub log: String,
+    /// How. Default: text.
+    pub log_format: LogFormat,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { log: "info".into(), log_format: LogFormat::default() }
+    }
+}

@@ -1,0 +1,2 @@
+//! The `notifyhub` command.
+fn main() {}
