@@ -2,7 +2,14 @@
 
 pub mod clock;
 pub mod config;
+pub mod event;
+mod policy;
 mod shutdown;
 pub mod task;
+mod telemetry;
 
-pub use task::{NotificationId, PlatformName, Target, TaskId};
+pub use notifyhub_platforms::{
+    self as platforms, Registry,
+    contract::{Format, Message, Priority},
+};
+pub use task::{Notification, NotificationId, Outcome, PlatformName, Target, TaskId, TaskState};

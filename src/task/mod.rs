@@ -2,14 +2,31 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `id` | [`NotificationId`], [`TaskId`], and the [`IdSource`] that mints them |
-//! | `name` | [`PlatformName`]: what stands in `[platforms.NAME]` |
-//! | `target` | [`Target`]: `platform`, `platform:recipient`, `@group` or a URL |
+//! | `notification` | [`Notification`]: what a caller asks for |
+//! | `target`, `name` | [`Target`]: `platform`, `platform:recipient`, `@group` or a URL; [`PlatformName`] |
+//! | `task` | [`Task`], one notification for one target, and the [`Head`] it shares with its siblings |
+//! | `state` | [`TaskState`] and the one table of legal moves |
+//! | `attempt` | [`Attempt`], [`Disposition`] and [`Outcome`]: what came of it |
+//! | `lane` | [`LaneKey`]: the road a task travels on |
+//! | `id`, `correlation` | ids, and the [`IdSource`] that mints them |
 
+mod attempt;
+mod correlation;
 mod id;
+mod lane;
 mod name;
+mod notification;
+mod state;
 mod target;
+#[expect(clippy::module_inception, reason = "the module is about tasks, the file about the task itself")]
+mod task;
 
+pub use attempt::{Attempt, DeadReason, Disposition, Outcome, TargetOutcome};
+pub use correlation::CorrelationId;
 pub use id::{IdSource, NotificationId, TaskId};
+pub use lane::LaneKey;
 pub use name::{NameError, PlatformName};
+pub use notification::Notification;
+pub use state::TaskState;
 pub use target::{Target, TargetError};
+pub use task::{Head, Task};

@@ -1,0 +1,155 @@
+//! What becomes of a task after an attempt.
+//!
+//! | the attempt ended | the task |
+//! |---|---|
+//! | with a receipt | is delivered |
+//! | rate limited | waits as long as it was asked to; costs no attempt |
+//! | unavailable, unexpected | waits by backoff, or as long as it was asked to if that is longer |
+//! | ambiguous | the same, or is dead where the platform says `on_ambiguous = "dead"` |
+//! | invalid message, invalid recipient, unauthorized | is dead |
+//!
+//! Whatever would wait beyond `expires_at` is expired, and what is out of attempts is dead.
+
+use std::time::{Duration, SystemTime};
+
+use notifyhub_platforms::contract::{ErrorKind, Receipt, SendError};
+use rand::Rng;
+
+use super::full_jitter;
+use crate::{
+    config::{DeliveryConfig, OnAmbiguous},
+    task::{DeadReason, Disposition},
+};
+
+/// How many tries a task may have for each counted attempt: bounds a platform that rate limits for ever.
+const TRIES_PER_ATTEMPT_MAX: u32 = 50;
+
+/// Shortest wait after being rate limited without a word on how long.
+const RATE_LIMITED_WAIT: Duration = Duration::from_secs(1);
+
+/// What is known about a task when an attempt has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Judgement<'a> {
+    /// How its platform is delivered to.
+    pub config: &'a DeliveryConfig,
+    /// Attempts that counted before this one.
+    pub counted: u32,
+    /// All attempts, this one included.
+    pub tries: u32,
+    /// When the notification expires.
+    pub expires_at: Option<SystemTime>,
+    /// Whether somebody cancelled it while the attempt was under way.
+    pub cancelled: bool,
+    /// The wall clock.
+    pub now: SystemTime,
+}
+
+/// What becomes of the task.
+pub fn judge(result: &Result<Receipt, SendError>, case: Judgement<'_>, rng: &mut impl Rng) -> Disposition {
+    let error = match result {
+        Ok(_) => return Disposition::Delivered,
+        Err(error) => error,
+    };
+    if !error.is_retryable() {
+        return Disposition::Dead(DeadReason::Refused(error.kind()));
+    }
+    if error.is_ambiguous() && case.config.on_ambiguous == OnAmbiguous::Dead {
+        return Disposition::Dead(DeadReason::Ambiguous);
+    }
+    if case.cancelled {
+        return Disposition::Cancelled;
+    }
+    let counts = error.kind() != ErrorKind::RateLimited;
+    let failed = case.counted + u32::from(counts);
+    if failed >= case.config.max_attempts || case.tries >= case.config.max_attempts.saturating_mul(TRIES_PER_ATTEMPT_MAX) {
+        return Disposition::Dead(DeadReason::OutOfAttempts);
+    }
+    let due = case.now.checked_add(wait(error, case.config, failed, rng)).unwrap_or(case.now);
+    if case.expires_at.is_some_and(|expires_at| due >= expires_at) {
+        return Disposition::Expired;
+    }
+    Disposition::Retry { due, counts }
+}
+
+/// How long to wait: what the platform asked for (clamped) is a floor, never cut short.
+fn wait(error: &SendError, config: &DeliveryConfig, failed: u32, rng: &mut impl Rng) -> Duration {
+    let asked = error.retry_after().map(|wait| wait.min(config.retry_after_max));
+    match (error.kind(), asked) {
+        (ErrorKind::RateLimited, Some(asked)) => asked,
+        (ErrorKind::RateLimited, None) => RATE_LIMITED_WAIT.max(full_jitter(&config.backoff, failed.max(1), rng)),
+        (_, asked) => full_jitter(&config.backoff, failed, rng).max(asked.unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::SmallRng};
+
+    use super::*;
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn after(error: SendError, change: impl FnOnce(&mut Judgement<'_>, &mut DeliveryConfig)) -> Disposition {
+        let mut config = DeliveryConfig::default();
+        let probe = DeliveryConfig::default();
+        let mut case = Judgement { config: &probe, counted: 0, tries: 1, expires_at: None, cancelled: false, now: NOW };
+        change(&mut case, &mut config);
+        let case = Judgement { config: &config, ..case };
+        judge(&Err(error), case, &mut SmallRng::seed_from_u64(7))
+    }
+
+    #[test]
+    fn a_receipt_delivers_whatever_else_happened() {
+        let config = DeliveryConfig::default();
+        let case = Judgement { config: &config, counted: 99, tries: 99, expires_at: Some(NOW), cancelled: true, now: NOW };
+        assert_eq!(judge(&Ok(Receipt::accepted()), case, &mut SmallRng::seed_from_u64(7)), Disposition::Delivered);
+    }
+
+    #[test]
+    fn what_can_never_succeed_is_dead_at_once() {
+        for kind in [ErrorKind::InvalidMessage, ErrorKind::InvalidRecipient, ErrorKind::Unauthorized] {
+            let disposition = after(SendError::new(kind, "no"), |_, _| ());
+            assert_eq!(disposition, Disposition::Dead(DeadReason::Refused(kind)));
+        }
+    }
+
+    #[test]
+    fn a_retry_after_is_a_floor_clamped_by_configuration() {
+        let asked = |seconds| SendError::unavailable("x").with_retry_after(Some(Duration::from_secs(seconds)));
+        let Disposition::Retry { due, counts: true } = after(asked(90), |_, _| ()) else { panic!("a counted retry") };
+        assert!(due >= NOW + Duration::from_secs(90));
+        let disposition = after(asked(1 << 40), |_, config| config.retry_after_max = Duration::from_secs(60));
+        assert_eq!(disposition, Disposition::Retry { due: NOW + Duration::from_secs(60), counts: true });
+    }
+
+    #[test]
+    fn being_rate_limited_costs_no_attempt_but_not_for_ever() {
+        let limited = || SendError::rate_limited("slow down").with_retry_after(Some(Duration::from_secs(3)));
+        let disposition = after(limited(), |case, config| (case.counted, config.max_attempts) = (1, 2));
+        assert_eq!(disposition, Disposition::Retry { due: NOW + Duration::from_secs(3), counts: false });
+        let disposition = after(limited(), |case, config| (case.tries, config.max_attempts) = (100, 2));
+        assert_eq!(disposition, Disposition::Dead(DeadReason::OutOfAttempts));
+    }
+
+    #[test]
+    fn the_last_attempt_ends_in_death() {
+        let last = after(SendError::unavailable("x"), |case, config| (case.counted, config.max_attempts) = (4, 5));
+        assert_eq!(last, Disposition::Dead(DeadReason::OutOfAttempts));
+    }
+
+    #[test]
+    fn an_ambiguous_attempt_is_retried_or_dead_as_configured() {
+        let ambiguous = || SendError::ambiguous("no answer");
+        assert!(matches!(after(ambiguous(), |_, _| ()), Disposition::Retry { counts: true, .. }));
+        let dead = after(ambiguous(), |_, config| config.on_ambiguous = OnAmbiguous::Dead);
+        assert_eq!(dead, Disposition::Dead(DeadReason::Ambiguous));
+    }
+
+    #[test]
+    fn a_retry_that_would_come_too_late_is_expired_and_a_cancelled_task_is_not_retried() {
+        let error = || SendError::unavailable("x").with_retry_after(Some(Duration::from_secs(10)));
+        let expired = after(error(), |case, _| case.expires_at = Some(NOW + Duration::from_secs(10)));
+        assert_eq!(expired, Disposition::Expired);
+        assert_eq!(after(error(), |case, _| case.cancelled = true), Disposition::Cancelled);
+    }
+}
