@@ -4,7 +4,9 @@ pub mod clock;
 pub mod config;
 pub mod event;
 mod policy;
+mod pool;
 mod shutdown;
+mod store;
 pub mod task;
 mod telemetry;
 

@@ -23,15 +23,14 @@ pub enum TaskState {
 }
 
 /// Every legal move, with what causes it.
-const MOVES: [(TaskState, TaskState); 9] = [
+const MOVES: [(TaskState, TaskState); 8] = [
     (TaskState::Waiting, TaskState::Leased),    // claimed
     (TaskState::Waiting, TaskState::Cancelled), // cancelled by a caller
-    (TaskState::Waiting, TaskState::Expired),   // not claimed in time
     (TaskState::Leased, TaskState::Waiting),    // to be tried again, or released
     (TaskState::Leased, TaskState::Delivered),  // the platform accepted it
     (TaskState::Leased, TaskState::Dead),       // refused, or out of attempts
     (TaskState::Leased, TaskState::Cancelled),  // cancelled by a caller, and the attempt under way failed
-    (TaskState::Leased, TaskState::Expired),    // would have been tried again, too late
+    (TaskState::Leased, TaskState::Expired),    // its time has passed
     (TaskState::Dead, TaskState::Waiting),      // requeued by a person
 ];
 

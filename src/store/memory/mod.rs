@@ -1,0 +1,110 @@
+//! The memory store: fast, complete, and gone with the process.
+//!
+//! All state is one [`Shelf`](shelf::Shelf) behind one mutex that is never held across an `.await`: each call is one
+//! short critical section, and so each is done or not done.
+
+mod queue;
+mod record;
+mod shelf;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use self::shelf::Shelf;
+use super::{
+    ArrivalSender, Cancelled, Claimed, Counts, Credits, Durability, Enqueued, LeaseToken, Settled, Settlement, Store, StoreError,
+    Submission,
+};
+use crate::{
+    clock::Clock,
+    task::{NotificationId, Outcome, TaskId},
+};
+
+/// What the memory store keeps at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryLimits {
+    /// Waiting tasks. Default: 1,000,000.
+    pub waiting_max: u64,
+    /// Finished notifications, for looking up. Default: 10,000.
+    pub finished_max: usize,
+    /// How long finished notifications are kept. Default: 5 minutes.
+    pub retention: Duration,
+}
+
+impl Default for MemoryLimits {
+    fn default() -> Self {
+        Self { waiting_max: 1_000_000, finished_max: 10_000, retention: Duration::from_secs(5 * 60) }
+    }
+}
+
+/// Keeps everything in memory.
+pub struct MemoryStore {
+    shelf: Mutex<Shelf>,
+    clock: Arc<dyn Clock>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new(limits: MemoryLimits, clock: Arc<dyn Clock>) -> Self {
+        Self { shelf: Mutex::new(Shelf::new(limits)), clock }
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // No call panics half-way through a change, so a poisoned shelf is still whole.
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn durability(&self) -> Durability {
+        Durability::Memory
+    }
+
+    fn announce_to(&self, arrivals: ArrivalSender) {
+        self.shelf().announce_to(arrivals);
+    }
+
+    async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
+        self.shelf().enqueue(submissions, self.clock.wall())
+    }
+
+    async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError> {
+        Ok(self.shelf().claim(credits, self.clock.wall()))
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+        let wall = self.clock.wall();
+        let mut shelf = self.shelf();
+        Ok(settlements.into_iter().map(|settlement| shelf.settle(settlement, wall)).collect())
+    }
+
+    async fn release(&self, leases: Vec<(LeaseToken, TaskId)>) -> Result<(), StoreError> {
+        let mut shelf = self.shelf();
+        leases.into_iter().for_each(|(token, task)| shelf.release(token, task));
+        Ok(())
+    }
+
+    async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {
+        Ok(self.shelf().cancel(notification, self.clock.wall()))
+    }
+
+    async fn find(&self, notification: NotificationId) -> Result<Option<Outcome>, StoreError> {
+        Ok(self.shelf().find(notification))
+    }
+
+    fn counts(&self) -> Counts {
+        self.shelf().counts()
+    }
+}

@@ -1,0 +1,57 @@
+//! One task as the memory store keeps it.
+
+use std::{sync::Arc, time::SystemTime};
+
+use crate::{
+    store::{Lease, LeaseToken},
+    task::{Attempt, DeadReason, TargetOutcome, Task, TaskState},
+};
+
+/// Attempts of one task that are kept; the oldest are forgotten first.
+const ATTEMPTS_MAX: usize = 50;
+
+/// A task, where it stands, and what was tried.
+#[derive(Debug)]
+pub struct Record {
+    pub task: Arc<Task>,
+    pub state: TaskState,
+    pub token: LeaseToken,
+    pub place: u64,
+    pub due: Option<SystemTime>,
+    pub counted: u32,
+    pub tries: u32,
+    pub cancelled: bool,
+    pub dead: Option<DeadReason>,
+    pub attempts: Vec<Attempt>,
+}
+
+impl Record {
+    pub fn new(task: Arc<Task>, state: TaskState, place: u64, due: Option<SystemTime>) -> Self {
+        let (token, attempts) = (LeaseToken(0), Vec::new());
+        Self { task, state, token, place, due, counted: 0, tries: 0, cancelled: false, dead: None, attempts }
+    }
+
+    pub fn lease(&self) -> Lease {
+        Lease { token: self.token, task: self.task.clone(), counted: self.counted, tries: self.tries }
+    }
+
+    pub fn record(&mut self, attempt: Option<Attempt>) {
+        let Some(attempt) = attempt else { return };
+        self.tries += 1;
+        if self.attempts.len() == ATTEMPTS_MAX {
+            self.attempts.remove(0);
+        }
+        self.attempts.reserve_exact(1);
+        self.attempts.push(attempt);
+    }
+
+    pub fn outcome(&self) -> TargetOutcome {
+        TargetOutcome {
+            task: self.task.id,
+            target: self.task.target(),
+            state: self.state,
+            dead: self.dead,
+            attempts: self.attempts.clone(),
+        }
+    }
+}

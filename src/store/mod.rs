@@ -1,0 +1,201 @@
+//! Where accepted work is kept: the seam between the engine and a database.
+//!
+//! Everything comes in batches, and every claimed task carries a [`LeaseToken`] that each later write must show: a late
+//! result of an earlier claim changes nothing. A store knows no platform and no worker.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `arrivals` | how a store tells the dispatcher that there is work, and hands fresh work straight over |
+//! | `memory/` | the memory store |
+
+mod arrivals;
+mod memory;
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use async_trait::async_trait;
+
+pub use arrivals::{ArrivalReceiver, ArrivalSender, arrivals};
+pub use memory::{MemoryLimits, MemoryStore};
+
+use crate::task::{Attempt, Disposition, Head, LaneKey, NotificationId, Outcome, Task, TaskId};
+
+/// What an accepted notification survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// Nothing: it is gone with the process.
+    Memory,
+    /// A killed process.
+    Process,
+    /// A power cut.
+    Disk,
+}
+
+/// A notification to be stored, with all its tasks: both or neither.
+#[derive(Debug)]
+pub struct Submission {
+    /// What its tasks share.
+    pub head: Arc<Head>,
+    /// One per target, in the caller's order.
+    pub tasks: Vec<Arc<Task>>,
+    /// The caller's key and the hash of what he sent with it.
+    pub idempotency: Option<(Arc<str>, u64)>,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It is stored.
+    Stored,
+    /// The same key came with the same content before: this is the notification that was stored then.
+    Known(NotificationId),
+    /// The same key came with other content before. Nothing was stored.
+    Conflict(NotificationId),
+}
+
+/// Proof of one claim of one task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LeaseToken(pub u64);
+
+/// A claimed task.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    /// To be shown by every write.
+    pub token: LeaseToken,
+    /// What is to be done.
+    pub task: Arc<Task>,
+    /// Attempts so far that counted.
+    pub counted: u32,
+    /// All attempts so far.
+    pub tries: u32,
+}
+
+/// How much the dispatcher wants of each lane.
+#[derive(Debug, Clone, Default)]
+pub struct Credits {
+    /// Most tasks in all.
+    pub total: usize,
+    /// Lanes with a credit of their own; 0 claims nothing.
+    pub lanes: Vec<(LaneKey, usize)>,
+    /// The credit of every lane not named.
+    pub others: usize,
+}
+
+/// What was claimed.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// The claimed tasks, oldest first within a lane.
+    pub leases: Vec<Lease>,
+    /// Whether due tasks were left that more credit would have claimed.
+    pub more: bool,
+    /// When the next waiting task becomes due, if one waits for its time.
+    pub next_due: Option<SystemTime>,
+}
+
+/// What became of a claimed task.
+#[derive(Debug)]
+pub struct Settlement {
+    /// The claim.
+    pub token: LeaseToken,
+    /// The task.
+    pub task: TaskId,
+    /// The attempt, if one was made.
+    pub attempt: Option<Attempt>,
+    /// What becomes of it.
+    pub disposition: Disposition,
+}
+
+/// What a settlement did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It was written; `finished` tells whether all tasks of the notification are now final.
+    Applied {
+        /// Whether all tasks of the notification are final.
+        finished: bool,
+    },
+    /// The token was stale: nothing was changed.
+    Stale,
+}
+
+/// How many tasks are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// All that were ever accepted. Equals the sum of the others.
+    pub accepted: u64,
+    /// Waiting.
+    pub waiting: u64,
+    /// Claimed.
+    pub leased: u64,
+    /// Delivered.
+    pub delivered: u64,
+    /// Dead.
+    pub dead: u64,
+    /// Cancelled.
+    pub cancelled: u64,
+    /// Expired.
+    pub expired: u64,
+    /// Settlements refused for a stale token; not part of the sum.
+    pub stale: u64,
+}
+
+/// Why a store could not do what it was asked to. Nothing is ever half done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// It holds as many waiting tasks as it may.
+    #[error("the store is full: {waiting} tasks are waiting, at most {max} may; try again later")]
+    Full {
+        /// How many wait.
+        waiting: u64,
+        /// How many may.
+        max: u64,
+    },
+}
+
+/// Keeps accepted work. Sealed in spirit until 1.0: methods may be added.
+///
+/// # Cancellation
+///
+/// A dropped future leaves its call done or not done, never half.
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug + 'static {
+    /// What it survives.
+    fn durability(&self) -> Durability;
+
+    /// Says where to announce arrivals from now on. Called once, before anything is enqueued.
+    fn announce_to(&self, arrivals: ArrivalSender);
+
+    /// Stores submissions, each with all its tasks or not at all; answers in order.
+    async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError>;
+
+    /// Claims due tasks within `credits`.
+    async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError>;
+
+    /// Writes what became of claimed tasks; answers in order.
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
+
+    /// Gives claimed tasks back unattempted: they wait again, in their old place.
+    async fn release(&self, leases: Vec<(LeaseToken, TaskId)>) -> Result<(), StoreError>;
+
+    /// Cancels the waiting tasks of a notification and marks its claimed ones, so that they are not tried again.
+    /// Returns which were cancelled and which were marked.
+    async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError>;
+
+    /// Everything known about a notification; `None` if there is none or it was forgotten.
+    async fn find(&self, notification: NotificationId) -> Result<Option<Outcome>, StoreError>;
+
+    /// How many tasks are in which state. Kept, not counted: cheap.
+    fn counts(&self) -> Counts;
+}
+
+/// What a cancellation reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cancelled {
+    /// Tasks that are cancelled now.
+    pub cancelled: Vec<(TaskId, LaneKey)>,
+    /// Tasks being sent: they will not be tried again, but may be delivered.
+    pub under_way: Vec<TaskId>,
+    /// Whether all tasks of the notification are now final.
+    pub finished: bool,
+}
