@@ -2,16 +2,24 @@
 
 pub mod clock;
 pub mod config;
+mod dispatch;
 pub mod event;
+mod hub;
 mod policy;
 mod pool;
+mod routing;
 mod shutdown;
 mod store;
 pub mod task;
 mod telemetry;
 
+pub use hub::{
+    Accepted, AcceptedTask, Batch, Cancellation, Hub, HubBuilder, HubError, OutcomeError, Progress, ShutdownForced, StartError,
+    Stats, UrlTargets,
+};
 pub use notifyhub_platforms::{
     self as platforms, Registry,
     contract::{Format, Message, Priority},
 };
+pub use routing::TargetMistake;
 pub use task::{Notification, NotificationId, Outcome, PlatformName, Target, TaskId, TaskState};

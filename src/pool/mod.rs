@@ -19,6 +19,6 @@ mod worker;
 
 pub use balancer::{Candidate, LoadBalancer, balancer};
 pub use job::{Done, Item, Job, PoolEvent, WorkerKey};
-pub use roster::{Roster, WorkerStats};
+pub use roster::Roster;
 pub use supervisor::{Supervisor, SupervisorParts};
 pub use worker::WorkerSettings;

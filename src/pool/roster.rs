@@ -1,16 +1,17 @@
 //! Who is there and how busy, as the dispatcher sees it.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+use std::sync::{
+    Arc,
+    atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed},
     },
 };
 
 use tokio::sync::mpsc;
 
 use super::{Candidate, Job, LoadBalancer, WorkerKey};
+use crate::telemetry::WorkerTally;
 
 /// The workers, their inboxes and what is under way with each. Owned by the dispatcher: counts need no atomics.
 pub struct Roster {
@@ -25,25 +26,8 @@ struct Entry {
     inbox: mpsc::Sender<Job>,
     taken: Arc<AtomicU64>,
     given: u64,
-    jobs: VecDeque<(u64, Vec<usize>)>,
     in_flight: usize,
-    processed: u64,
-    errors: u64,
-}
-
-/// What is known about one worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct WorkerStats {
-    /// Its slot.
-    pub worker: u32,
-    /// Which of the slot's workers it is.
-    pub epoch: u32,
-    /// Sends under way or in its inbox.
-    pub in_flight: usize,
-    /// Sends it has finished.
-    pub processed: u64,
-    /// How many of them failed.
-    pub errors: u64,
+    tally: Arc<WorkerTally>,
 }
 
 impl Roster {
@@ -53,20 +37,15 @@ impl Roster {
     }
 
     /// Takes in a new worker.
-    pub fn add(&mut self, key: WorkerKey, inbox: mpsc::Sender<Job>, taken: Arc<AtomicU64>) {
-        let jobs = VecDeque::new();
-        self.entries.push(Entry { key, inbox, taken, given: 0, jobs, in_flight: 0, processed: 0, errors: 0 });
+    pub fn add(&mut self, key: WorkerKey, inbox: mpsc::Sender<Job>, taken: Arc<AtomicU64>, tally: Arc<WorkerTally>) {
+        self.entries.push(Entry { key, inbox, taken, given: 0, in_flight: 0, tally });
         self.entries.sort_by_key(|entry| entry.key);
     }
 
-    /// Strikes off a lost worker. Returns the keys of its items: those it had started and those it had not.
-    pub fn remove(&mut self, key: WorkerKey) -> (Vec<usize>, Vec<usize>) {
-        let Some(index) = self.entries.iter().position(|entry| entry.key == key) else { return Default::default() };
-        let entry = self.entries.remove(index);
-        let taken = entry.taken.load(Ordering::Acquire);
-        let (started, unstarted): (Vec<_>, Vec<_>) = entry.jobs.into_iter().partition(|(number, _)| *number <= taken);
-        let keys = |jobs: Vec<(u64, Vec<usize>)>| jobs.into_iter().flat_map(|(_, keys)| keys).collect();
-        (keys(started), keys(unstarted))
+    /// Strikes off a lost worker. Returns the number of the last job it had begun; `None` if it was not there.
+    pub fn remove(&mut self, key: WorkerKey) -> Option<u64> {
+        let index = self.entries.iter().position(|entry| entry.key == key)?;
+        Some(self.entries.remove(index).taken.load(Acquire))
     }
 
     /// The room of the least busy worker: the largest job that can be given now.
@@ -74,51 +53,36 @@ impl Roster {
         self.entries.iter().map(|entry| self.capacity.saturating_sub(entry.in_flight)).max().unwrap_or(0)
     }
 
-    /// Gives a job to the worker the balancer picks. Comes back if no worker could take it.
-    pub fn give(&mut self, job: Job) -> Result<WorkerKey, Job> {
+    /// Gives a job to the worker the balancer picks, and tells which of that worker's jobs it is, counted from 1.
+    /// The job comes back if no worker can take it.
+    pub fn give(&mut self, job: Job) -> Result<(WorkerKey, u64), Job> {
         self.candidates.clear();
         for entry in &self.entries {
             let room = self.capacity.saturating_sub(entry.in_flight);
             self.candidates.push(Candidate { slot: entry.key.slot, in_flight: entry.in_flight, room });
         }
-        let Some(index) = self.balancer.pick(&self.candidates, job.items.len()) else { return Err(job) };
+        let items = job.items.len();
+        let Some(index) = self.balancer.pick(&self.candidates, items) else { return Err(job) };
         let entry = &mut self.entries[index];
-        let keys: Vec<_> = job.items.iter().map(|item| item.key).collect();
         entry.inbox.try_send(job).map_err(mpsc::error::TrySendError::into_inner)?;
         entry.given += 1;
-        entry.in_flight += keys.len();
-        entry.jobs.push_back((entry.given, keys));
-        Ok(entry.key)
+        entry.in_flight += items;
+        entry.tally.in_flight.store(entry.in_flight as u64, Relaxed);
+        Ok((entry.key, entry.given))
     }
 
-    /// Notes that a send of `worker` has finished. False for a worker that is no longer there.
-    pub fn finished(&mut self, worker: WorkerKey, key: usize, failed: bool) -> bool {
-        let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == worker) else { return false };
-        entry.in_flight -= 1;
-        entry.processed += 1;
-        entry.errors += u64::from(failed);
-        let Some(index) = entry.jobs.iter().position(|(_, keys)| keys.contains(&key)) else { return true };
-        let keys = &mut entry.jobs[index].1;
-        keys.retain(|other| *other != key);
-        if keys.is_empty() {
-            entry.jobs.remove(index);
+    /// Notes that a send of `worker` has finished.
+    pub fn finished(&mut self, worker: WorkerKey, failed: bool) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == worker) {
+            entry.in_flight -= 1;
+            entry.tally.in_flight.store(entry.in_flight as u64, Relaxed);
+            entry.tally.processed.fetch_add(1, Relaxed);
+            entry.tally.errors.fetch_add(u64::from(failed), Relaxed);
         }
-        true
     }
 
     /// Lets all workers finish what they have and end: their inboxes are closed.
     pub fn close(&mut self) {
         self.entries.clear();
-    }
-
-    /// What is known about each worker, by slot.
-    pub fn stats(&self) -> impl Iterator<Item = WorkerStats> {
-        self.entries.iter().map(|entry| WorkerStats {
-            worker: entry.key.slot,
-            epoch: entry.key.epoch,
-            in_flight: entry.in_flight,
-            processed: entry.processed,
-            errors: entry.errors,
-        })
     }
 }

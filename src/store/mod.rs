@@ -87,8 +87,8 @@ pub struct Credits {
 pub struct Claimed {
     /// The claimed tasks, oldest first within a lane.
     pub leases: Vec<Lease>,
-    /// Whether due tasks were left that more credit would have claimed.
-    pub more: bool,
+    /// Lanes on which due tasks were left for want of credit.
+    pub left: Vec<LaneKey>,
     /// When the next waiting task becomes due, if one waits for its time.
     pub next_due: Option<SystemTime>,
 }
@@ -173,7 +173,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError>;
 
     /// Writes what became of claimed tasks; answers in order.
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError>;
 
     /// Gives claimed tasks back unattempted: they wait again, in their old place.
     async fn release(&self, leases: Vec<(LeaseToken, TaskId)>) -> Result<(), StoreError>;

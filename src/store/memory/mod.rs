@@ -84,10 +84,10 @@ impl Store for MemoryStore {
         Ok(self.shelf().claim(credits, self.clock.wall()))
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError> {
         let wall = self.clock.wall();
         let mut shelf = self.shelf();
-        Ok(settlements.into_iter().map(|settlement| shelf.settle(settlement, wall)).collect())
+        Ok(settlements.iter().map(|settlement| shelf.settle(settlement, wall)).collect())
     }
 
     async fn release(&self, leases: Vec<(LeaseToken, TaskId)>) -> Result<(), StoreError> {

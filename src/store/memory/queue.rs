@@ -75,20 +75,21 @@ impl WaitingTasks {
         None
     }
 
-    /// Takes due tasks within `credits`, oldest first within a lane, and tells whether more are left.
-    pub fn take(&mut self, credits: &Credits) -> (Vec<TaskId>, bool) {
-        let (mut taken, mut more) = (Vec::new(), false);
+    /// Takes due tasks within `credits`, oldest first within a lane, and names the lanes on which some are left.
+    pub fn take(&mut self, credits: &Credits) -> (Vec<TaskId>, Vec<LaneKey>) {
+        let (mut taken, mut left) = (Vec::new(), Vec::new());
         let named: HashMap<_, _> = credits.lanes.iter().map(|(lane, credit)| (lane, *credit)).collect();
         self.lanes.retain(|lane, queue| {
             let credit = named.get(lane).copied().unwrap_or(credits.others);
-            let credit = credit.min(credits.total - taken.len());
-            for _ in 0..credit {
+            for _ in 0..credit.min(credits.total - taken.len()) {
                 let Some((_, task)) = queue.pop_first() else { break };
                 taken.push(task);
             }
-            more |= !queue.is_empty() && taken.len() >= credits.total;
+            if !queue.is_empty() {
+                left.push(lane.clone());
+            }
             !queue.is_empty()
         });
-        (taken, more)
+        (taken, left)
     }
 }

@@ -129,7 +129,7 @@ impl Shelf {
 
     pub fn claim(&mut self, credits: &Credits, wall: SystemTime) -> Claimed {
         let next_due = self.waiting.promote(wall);
-        let (ids, more) = self.waiting.take(credits);
+        let (ids, left) = self.waiting.take(credits);
         let mut leases = Vec::with_capacity(ids.len());
         for id in ids {
             let token = self.token();
@@ -140,15 +140,15 @@ impl Shelf {
             self.counts.waiting -= 1;
             self.counts.leased += 1;
         }
-        Claimed { leases, more, next_due }
+        Claimed { leases, left, next_due }
     }
 
-    pub fn settle(&mut self, settlement: Settlement, wall: SystemTime) -> Settled {
+    pub fn settle(&mut self, settlement: &Settlement, wall: SystemTime) -> Settled {
         let Some(record) = self.leased(settlement.token, settlement.task) else {
             self.counts.stale += 1;
             return Settled::Stale;
         };
-        record.record(settlement.attempt);
+        record.record(settlement.attempt.clone());
         let disposition = match settlement.disposition {
             Disposition::Retry { .. } if record.cancelled => Disposition::Cancelled,
             other => other,

@@ -1,0 +1,81 @@
+//! How much is claimed from the store, and when.
+//!
+//! Every lane is given credit for what it can use soon, and the process as a whole holds a bounded number of tasks: a
+//! platform that is slow or limited cannot fill the memory, and the others still get theirs.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::future::BoxFuture;
+
+use super::dispatcher::Dispatcher;
+use crate::store::{Claimed, Credits, StoreError};
+
+/// Tasks this process holds at most, at least this many: more does not make it faster and costs memory.
+const HELD_MAX: usize = 512;
+
+/// Credit of a lane that this process does not know yet.
+const NEW_LANE_CREDIT: usize = 64;
+
+/// Wait before a claim that failed is tried again.
+const RECLAIM_WAIT: Duration = Duration::from_secs(1);
+
+/// How many tasks to hold at most: enough to keep every worker busy while the next are claimed.
+pub fn held_max(workers: usize, worker_capacity: usize) -> usize {
+    HELD_MAX.max(2 * workers * worker_capacity)
+}
+
+impl Dispatcher {
+    /// How many more tasks there is room for.
+    pub(super) fn room(&self) -> usize {
+        self.held_max.saturating_sub(self.ledger.len())
+    }
+
+    /// Starts a claim, if one is wanted and at least half of the room is free.
+    pub(super) fn claim(&mut self) -> Option<BoxFuture<'static, Result<Claimed, StoreError>>> {
+        if !self.claim_wanted || self.room() < self.held_max / 2 {
+            return None;
+        }
+        self.claim_wanted = false;
+        let now = self.clock.now();
+        let lanes = self.lane_of.iter().map(|(key, index)| (key.clone(), self.lanes[*index].credit(now))).collect();
+        let credits = Credits { total: self.room(), lanes, others: NEW_LANE_CREDIT };
+        let store = self.store.clone();
+        Some(Box::pin(async move { store.claim(&credits).await }))
+    }
+
+    /// Takes in what was claimed.
+    pub(super) fn take_claimed(&mut self, claimed: Result<Claimed, StoreError>) {
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::error!(%error, "cannot claim tasks, trying again");
+                self.next_due = Some(self.clock.now() + RECLAIM_WAIT);
+                return;
+            }
+        };
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        self.next_due = claimed.next_due.map(|due| at(due, now, wall));
+        claimed.leases.into_iter().for_each(|lease| self.accept(lease));
+        self.lanes.iter_mut().for_each(|(_, lane)| lane.backlog = false);
+        let full = self.room() == 0;
+        for key in claimed.left {
+            match self.lane_of.get(&key) {
+                Some(index) => self.lanes[*index].backlog = true,
+                None => self.claim_wanted = true,
+            }
+        }
+        self.claim_wanted |= full;
+    }
+
+    /// Remembers that a task of the store becomes due.
+    pub(super) fn expect_due(&mut self, due: SystemTime, now: Instant, wall: SystemTime) {
+        let due = at(due, now, wall);
+        self.next_due = Some(self.next_due.map_or(due, |other| other.min(due)));
+    }
+}
+
+/// A wall-clock moment on the monotonic clock.
+fn at(due: SystemTime, now: Instant, wall: SystemTime) -> Instant {
+    let wait = due.duration_since(wall).unwrap_or_default();
+    now.checked_add(wait).unwrap_or(now + Duration::from_secs(24 * 60 * 60))
+}

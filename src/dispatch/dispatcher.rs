@@ -1,0 +1,246 @@
+//! The dispatcher: one task that owns every lane and every lease.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
+
+use futures_util::future::BoxFuture;
+use rand::{SeedableRng, rngs::SmallRng};
+use slab::Slab;
+use tokio::sync::mpsc;
+
+use super::{
+    Replies,
+    lane::Lane,
+    ledger::Ledger,
+    settler::{Desk, Settler},
+};
+use crate::{
+    clock::Clock,
+    config::PoolConfig,
+    pool::{PoolEvent, Roster, balancer},
+    routing::SharedDirectory,
+    shutdown::Scope,
+    store::{ArrivalReceiver, Claimed, Lease, Store, StoreError},
+    task::{LaneKey, TaskId},
+    telemetry::{Board, EventBus},
+};
+
+/// Messages taken in at once.
+const MESSAGES_PER_TURN_MAX: usize = 256;
+
+/// What the hub asks of the dispatcher.
+#[derive(Debug)]
+pub enum Command {
+    /// These tasks are cancelled: not to be sent, or not again.
+    Cancel(Vec<TaskId>),
+    /// The directory has changed.
+    DirectoryChanged,
+}
+
+/// What a dispatcher needs.
+pub struct DispatcherParts {
+    /// `[pool]`
+    pub config: PoolConfig,
+    /// How many sends and waiting jobs one worker takes.
+    pub worker_capacity: usize,
+    /// The platforms.
+    pub directory: SharedDirectory,
+    /// Where tasks come from and outcomes go.
+    pub store: Arc<dyn Store>,
+    /// How the store tells of arrivals.
+    pub arrivals: ArrivalReceiver,
+    /// What the pool reports.
+    pub reports: mpsc::Receiver<PoolEvent>,
+    /// What the hub asks.
+    pub commands: mpsc::Receiver<Command>,
+    /// Who waits for outcomes.
+    pub replies: Replies,
+    /// Who listens.
+    pub events: EventBus,
+    /// Where numbers are shown.
+    pub board: Board,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// What it lives in.
+    pub scope: Scope,
+    /// Seed of its randomness.
+    pub seed: u64,
+}
+
+/// Owns all lanes and the ledger of leases. Its methods are spread over this folder by what they are about.
+pub struct Dispatcher {
+    pub(super) config: PoolConfig,
+    pub(super) directory: SharedDirectory,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) arrivals: ArrivalReceiver,
+    reports: mpsc::Receiver<PoolEvent>,
+    commands: mpsc::Receiver<Command>,
+    replies: Replies,
+    pub(super) events: EventBus,
+    pub(super) board: Board,
+    pub(super) clock: Arc<dyn Clock>,
+    scope: Scope,
+    pub(super) rng: SmallRng,
+    pub(super) lanes: Slab<Lane>,
+    pub(super) lane_of: HashMap<LaneKey, usize>,
+    pub(super) ring: VecDeque<usize>,
+    pub(super) parked: BinaryHeap<Reverse<(Instant, usize)>>,
+    pub(super) ledger: Ledger,
+    pub(super) roster: Roster,
+    pub(super) settler: Settler,
+    pub(super) held_max: usize,
+    pub(super) claim_wanted: bool,
+    pub(super) next_due: Option<Instant>,
+    settling: Option<BoxFuture<'static, ()>>,
+    claiming: Option<BoxFuture<'static, Result<Claimed, StoreError>>>,
+    timer: Option<(Instant, BoxFuture<'static, ()>)>,
+    draining: bool,
+}
+
+/// What woke the dispatcher.
+enum Input {
+    Reports,
+    Fresh,
+    Settled,
+    Claimed(Result<Claimed, StoreError>),
+    Command(Command),
+    Bell,
+    Timer,
+    Draining,
+}
+
+impl Dispatcher {
+    /// A dispatcher without lanes and leases yet.
+    pub fn new(parts: DispatcherParts) -> Self {
+        let desk = Desk {
+            store: parts.store.clone(),
+            replies: parts.replies.clone(),
+            events: parts.events.clone(),
+            clock: parts.clock.clone(),
+        };
+        let held_max = super::claims::held_max(parts.config.min_workers, parts.worker_capacity);
+        parts.arrivals.set_room(held_max);
+        Self {
+            roster: Roster::new(balancer(parts.config.strategy), parts.worker_capacity),
+            config: parts.config,
+            directory: parts.directory,
+            store: parts.store,
+            arrivals: parts.arrivals,
+            reports: parts.reports,
+            commands: parts.commands,
+            replies: parts.replies,
+            events: parts.events,
+            board: parts.board,
+            clock: parts.clock,
+            scope: parts.scope,
+            rng: SmallRng::seed_from_u64(parts.seed),
+            lanes: Slab::new(),
+            lane_of: HashMap::new(),
+            ring: VecDeque::new(),
+            parked: BinaryHeap::new(),
+            ledger: Ledger::default(),
+            settler: Settler::new(desk),
+            held_max,
+            claim_wanted: true,
+            next_due: None,
+            settling: None,
+            claiming: None,
+            timer: None,
+            draining: false,
+        }
+    }
+
+    /// Works until the scope drains and everything under way is settled.
+    pub async fn run(mut self) {
+        let (mut reports, mut fresh) = (Vec::new(), Vec::new());
+        loop {
+            self.give_out();
+            self.begin_store_calls().await;
+            if self.draining && self.is_settled() {
+                return;
+            }
+            self.arrivals.set_room(self.room());
+            match self.input(&mut reports, &mut fresh).await {
+                Input::Reports => reports.drain(..).for_each(|report| self.take_report(report)),
+                Input::Fresh => fresh.drain(..).flatten().for_each(|lease| self.accept(lease)),
+                Input::Settled => self.settling = None,
+                Input::Claimed(claimed) => {
+                    self.claiming = None;
+                    self.take_claimed(claimed);
+                }
+                Input::Command(Command::Cancel(tasks)) => self.cancel(&tasks),
+                Input::Command(Command::DirectoryChanged) => self.close_removed_lanes(),
+                Input::Bell => self.claim_wanted = true,
+                Input::Timer => self.timer = None,
+                Input::Draining => self.draining = true,
+            }
+        }
+    }
+
+    /// The next thing to take in. Reports come first: they free what everything else waits for.
+    async fn input(&mut self, reports: &mut Vec<PoolEvent>, fresh: &mut Vec<Vec<Lease>>) -> Input {
+        self.set_timer();
+        let draining = self.draining;
+        let (settling, claiming, timer) = (self.settling.as_mut(), self.claiming.as_mut(), self.timer.as_mut());
+        tokio::select! {
+            biased;
+            _ = self.reports.recv_many(reports, MESSAGES_PER_TURN_MAX) => Input::Reports,
+            _ = self.arrivals.fresh.recv_many(fresh, MESSAGES_PER_TURN_MAX) => Input::Fresh,
+            Some(()) = maybe(settling) => Input::Settled,
+            Some(claimed) = maybe(claiming) => Input::Claimed(claimed),
+            Some(command) = self.commands.recv() => Input::Command(command),
+            Ok(()) = self.arrivals.bell.changed() => Input::Bell,
+            Some(()) = maybe(timer.map(|(_, sleep)| sleep)) => Input::Timer,
+            () = self.scope.draining(), if !draining => Input::Draining,
+        }
+    }
+
+    /// Starts writing what was decided and reading what is wanted; while draining, gives back what was not begun.
+    async fn begin_store_calls(&mut self) {
+        if self.settling.is_none() && !self.settler.is_empty() {
+            self.settling = Some(self.settler.write());
+        }
+        if self.draining {
+            self.release_queued().await;
+        } else if self.claiming.is_none() {
+            self.claiming = self.claim();
+        }
+    }
+
+    /// Whether nothing is under way any more.
+    fn is_settled(&self) -> bool {
+        self.ledger.len() == 0 && self.settling.is_none() && self.claiming.is_none() && self.settler.is_empty()
+    }
+
+    /// Wakes at the earliest moment a parked lane may go on or a stored task becomes due.
+    fn set_timer(&mut self) {
+        let parked = self.parked.peek().map(|Reverse((until, _))| *until);
+        let Some(deadline) = parked.into_iter().chain(self.next_due).min() else {
+            self.timer = None;
+            return;
+        };
+        if self.timer.as_ref().is_none_or(|(set, _)| *set != deadline) {
+            let clock = self.clock.clone();
+            self.timer = Some((deadline, Box::pin(async move { clock.sleep_until(deadline).await })));
+        }
+    }
+}
+
+/// However it ends, whoever waits for an outcome is told.
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        self.replies.close();
+    }
+}
+
+/// The future's output, or never.
+async fn maybe<T>(future: Option<&mut BoxFuture<'static, T>>) -> Option<T> {
+    match future {
+        Some(future) => Some(future.await),
+        None => std::future::pending().await,
+    }
+}

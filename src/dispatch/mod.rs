@@ -1,0 +1,30 @@
+//! From stored tasks to workers and back: one task owns every lane and every lease.
+//!
+//! ```text
+//! store --fresh work--> dispatcher --batch--> balancer --job--> worker inbox
+//!       --claims------>   lanes                                     |
+//!       <--settler-----   ledger  <------------ outcomes -----------+
+//! ```
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `dispatcher` | [`Dispatcher`]: the loop, its inputs, its end |
+//! | `turn` | giving work out: runnable lanes form batches |
+//! | `outcomes` | taking outcomes in: verdicts, parking, lost workers |
+//! | `claims` | how much is claimed from the store, and when |
+//! | `lane` | [`Lane`](lane::Lane): one road, its queue and its limits |
+//! | `ledger` | every task this process holds |
+//! | `settler` | writes outcomes in groups, then tells events and waiting callers |
+//! | `replies` | the callers that wait for an outcome |
+
+mod claims;
+mod dispatcher;
+mod lane;
+mod ledger;
+mod outcomes;
+mod replies;
+mod settler;
+mod turn;
+
+pub use dispatcher::{Command, Dispatcher, DispatcherParts};
+pub use replies::{Replies, Waiter};

@@ -1,0 +1,134 @@
+//! Taking outcomes in: what the pool reports becomes verdicts, and lanes learn from them.
+
+use std::{
+    cmp::Reverse,
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant, SystemTime},
+};
+
+use notifyhub_platforms::contract::{ErrorKind, LimitScope, SendError};
+
+use super::{dispatcher::Dispatcher, ledger::Held};
+use crate::{
+    event::EventKind,
+    policy::{Judgement, judge},
+    pool::{Done, PoolEvent, WorkerKey},
+    store::Settlement,
+    task::{Attempt, Disposition},
+};
+
+/// How long a lane rests that was told to slow down without being told for how long.
+const UNTOLD_REST: Duration = Duration::from_secs(1);
+
+impl Dispatcher {
+    /// Takes in one report of the pool.
+    pub(super) fn take_report(&mut self, report: PoolEvent) {
+        match report {
+            PoolEvent::Done { worker, sends } => {
+                let (now, wall) = (self.clock.now(), self.clock.wall());
+                sends.into_iter().for_each(|done| self.take_done(worker, done, now, wall));
+            }
+            PoolEvent::Started { worker, inbox, taken } => {
+                let tally = self.board.worker(worker.slot, worker.epoch);
+                self.roster.add(worker, inbox, taken, tally);
+                self.events.publish(|| (None, EventKind::WorkerStarted { worker: worker.slot }));
+            }
+            PoolEvent::Lost { worker, why } => self.take_lost(worker, why),
+        }
+    }
+
+    fn take_done(&mut self, worker: WorkerKey, done: Done, now: Instant, wall: SystemTime) {
+        self.roster.finished(worker, done.result.is_err());
+        let current = self.ledger.get(done.key).and_then(|held| held.with).is_some_and(|(key, _)| key == worker);
+        if !current {
+            return;
+        }
+        let Some(held) = self.ledger.remove(done.key) else { return };
+        let since = now.saturating_duration_since(done.started);
+        let started_at = wall.checked_sub(since).unwrap_or(wall);
+        self.conclude(held, worker, started_at, done, wall);
+    }
+
+    /// Judges an attempt, and lets its lane learn from it.
+    fn conclude(&mut self, held: Held, worker: WorkerKey, started_at: SystemTime, done: Done, wall: SystemTime) {
+        let now = self.clock.now();
+        let lane = &mut self.lanes[held.lane];
+        lane.in_flight -= 1;
+        lane.tally.in_flight.fetch_sub(1, Relaxed);
+        let case = Judgement {
+            config: &lane.entry.delivery,
+            counted: held.lease.counted,
+            tries: held.lease.tries + 1,
+            expires_at: held.lease.task.head.expires_at,
+            cancelled: held.cancelled,
+            now: wall,
+        };
+        let disposition = judge(&done.result, case, &mut self.rng);
+        match &done.result {
+            Ok(_) => _ = lane.tally.succeeded.fetch_add(1, Relaxed),
+            Err(error) => lane.tally.count_failure(error.kind()),
+        }
+        if let Disposition::Retry { due, .. } = disposition {
+            lane.tally.retried.fetch_add(1, Relaxed);
+            self.expect_due(due, now, wall);
+        }
+        if let Err(error) = &done.result {
+            self.rest(held.lane, error, now);
+        }
+        self.claim_wanted |= self.lanes[held.lane].wants_more(now);
+        self.ready(held.lane);
+        let attempt =
+            Attempt { number: held.lease.tries + 1, started_at, took: done.took, worker: worker.slot, result: done.result };
+        let task = held.lease.task;
+        let settlement = Settlement { token: held.lease.token, task: task.id, attempt: Some(attempt), disposition };
+        self.settler.push(settlement, task);
+    }
+
+    /// Lets a lane, or all lanes of its platform, rest as long as the platform asked for.
+    fn rest(&mut self, index: usize, error: &SendError, now: Instant) {
+        let limited = error.kind() == ErrorKind::RateLimited;
+        let Some(wait) = error.retry_after().or(limited.then_some(UNTOLD_REST)) else { return };
+        if error.scope() == LimitScope::Target {
+            return;
+        }
+        let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
+        let Some(until) = now.checked_add(wait) else { return };
+        let platform = self.lanes[index].key.platform.clone();
+        let whole = error.scope() == LimitScope::Platform;
+        for (other, lane) in &mut self.lanes {
+            if (other == index || (whole && lane.key.platform == platform)) && lane.rest_until(until) {
+                self.parked.push(Reverse((until, other)));
+                let key = lane.key.clone();
+                self.events.publish(|| (None, EventKind::LaneParked { lane: key, wait }));
+            }
+        }
+    }
+
+    /// Sorts out what a lost worker had: what it had not begun goes back to the head of its lane, what it had begun may
+    /// have been sent.
+    fn take_lost(&mut self, worker: WorkerKey, why: String) {
+        let begun = self.roster.remove(worker).unwrap_or(u64::MAX);
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        for (key, job) in self.ledger.with_worker(worker) {
+            if job > begun {
+                self.requeue(key);
+            } else if let Some(held) = self.ledger.remove(key) {
+                let error = SendError::ambiguous(format!("worker {worker} was lost: {why}"));
+                let done = Done { key, started: now, took: Duration::ZERO, result: Err(error) };
+                self.conclude(held, worker, wall, done, wall);
+            }
+        }
+        self.events.publish(|| (None, EventKind::WorkerLost { worker: worker.slot, why }));
+    }
+
+    fn requeue(&mut self, key: usize) {
+        let held = self.ledger.get_mut(key).expect("just listed");
+        held.with = None;
+        let index = held.lane;
+        let lane = &mut self.lanes[index];
+        lane.in_flight -= 1;
+        lane.tally.in_flight.fetch_sub(1, Relaxed);
+        lane.queue.push_front(key);
+        self.ready(index);
+    }
+}

@@ -1,0 +1,156 @@
+//! Writes outcomes in groups, then tells events, logs and waiting callers.
+//!
+//! While one group is being written the next one gathers: a slow store makes the groups larger, never the wait longer
+//! than one write.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use notifyhub_platforms::contract::SendError;
+
+use super::Replies;
+use crate::{
+    clock::Clock,
+    event::EventKind,
+    store::{Settled, Settlement, Store},
+    task::{Disposition, Task},
+    telemetry::EventBus,
+};
+
+/// Wait before a write that failed is tried again.
+const REWRITE_WAIT: Duration = Duration::from_secs(1);
+
+/// Gathers verdicts and writes them.
+pub struct Settler {
+    gathered: Vec<(Settlement, Arc<Task>)>,
+    desk: Desk,
+}
+
+/// What a write needs.
+#[derive(Clone)]
+pub struct Desk {
+    /// Where to.
+    pub store: Arc<dyn Store>,
+    /// Who waits.
+    pub replies: Replies,
+    /// Who listens.
+    pub events: EventBus,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Settler {
+    /// A settler with nothing to write.
+    pub fn new(desk: Desk) -> Self {
+        Self { gathered: Vec::new(), desk }
+    }
+
+    /// Takes a verdict into the next group.
+    pub fn push(&mut self, settlement: Settlement, task: Arc<Task>) {
+        self.gathered.push((settlement, task));
+    }
+
+    /// Whether nothing waits to be written.
+    pub fn is_empty(&self) -> bool {
+        self.gathered.is_empty()
+    }
+
+    /// Starts writing what was gathered. One write at a time.
+    pub fn write(&mut self) -> BoxFuture<'static, ()> {
+        self.desk.clone().write(std::mem::take(&mut self.gathered)).boxed()
+    }
+}
+
+impl Desk {
+    async fn write(self, group: Vec<(Settlement, Arc<Task>)>) {
+        let (settlements, tasks): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        let settled = loop {
+            match self.store.settle(&settlements).await {
+                Ok(settled) => break settled,
+                Err(error) => {
+                    tracing::error!(%error, outcomes = settlements.len(), "cannot write outcomes, trying again");
+                    self.clock.sleep_until(self.clock.now() + REWRITE_WAIT).await;
+                }
+            }
+        };
+        for ((settlement, task), settled) in settlements.iter().zip(&tasks).zip(settled) {
+            match settled {
+                Settled::Applied { finished } => {
+                    log(settlement, task);
+                    self.events.publish(|| (Some(task.head.correlation_id()), event(settlement, task)));
+                    if finished {
+                        self.reply(task).await;
+                    }
+                }
+                Settled::Stale => {
+                    let id = task.id;
+                    tracing::warn!(task.id = %id, "late outcome of task {id} changes nothing: it was claimed again");
+                }
+            }
+        }
+    }
+
+    async fn reply(&self, task: &Task) {
+        let id = task.head.id;
+        if !self.replies.is_awaited(id) {
+            return;
+        }
+        match self.store.find(id).await {
+            Ok(Some(outcome)) => self.replies.resolve(&outcome),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, notification.id = %id, "cannot read the outcome of notification {id}"),
+        }
+    }
+}
+
+/// Why the attempt failed, if there was one and it did.
+fn error(settlement: &Settlement) -> Option<&SendError> {
+    settlement.attempt.as_ref()?.result.as_ref().err()
+}
+
+fn event(settlement: &Settlement, task: &Task) -> EventKind {
+    let (id, platform) = (task.id, task.platform().clone());
+    let attempt = settlement.attempt.as_ref();
+    let number = attempt.map_or(0, |attempt| attempt.number);
+    match settlement.disposition {
+        Disposition::Delivered => EventKind::Delivered {
+            task: id,
+            platform,
+            attempt: number,
+            took: attempt.map(|attempt| attempt.took).unwrap_or_default(),
+        },
+        Disposition::Retry { due, .. } => {
+            let error = error(settlement).cloned().unwrap_or_else(|| SendError::unexpected("no attempt was made"));
+            EventKind::Retrying { task: id, platform, attempt: number, due, error }
+        }
+        Disposition::Dead(reason) => EventKind::Dead { task: id, platform, reason, error: error(settlement).cloned() },
+        Disposition::Expired => EventKind::Expired { task: id, platform },
+        Disposition::Cancelled => EventKind::Cancelled { task: id, platform },
+    }
+}
+
+fn log(settlement: &Settlement, task: &Task) {
+    let (id, platform) = (task.id, task.platform());
+    let attempt = settlement.attempt.as_ref().map_or(0, |attempt| attempt.number);
+    match (settlement.disposition, error(settlement)) {
+        (Disposition::Delivered, _) => {
+            tracing::debug!(task.id = %id, correlation_id = %task.head.correlation_id(), %platform, attempt, "task {id} delivered");
+        }
+        (Disposition::Retry { .. }, Some(error)) => {
+            tracing::info!(
+                task.id = %id, correlation_id = %task.head.correlation_id(), %platform, attempt, %error,
+                "delivery failed, retrying task {id}"
+            );
+        }
+        (Disposition::Dead(reason), error) => {
+            let error = error.map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(
+                task.id = %id, correlation_id = %task.head.correlation_id(), %platform, attempt, %reason, error, "task {id} is dead"
+            );
+        }
+        (other, _) => {
+            let state = other.state();
+            tracing::info!(task.id = %id, correlation_id = %task.head.correlation_id(), %platform, attempt, "task {id} is {state}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Giving work out: lanes that may send form batches, and batches go to workers.
+
+use std::{
+    cmp::Reverse,
+    sync::atomic::Ordering::Relaxed,
+    time::{Instant, SystemTime},
+};
+
+use super::{
+    dispatcher::Dispatcher,
+    lane::{Lane, Readiness},
+};
+use crate::{
+    pool::{Item, Job},
+    store::{Lease, Settlement},
+    task::{DeadReason, Disposition, TaskId},
+};
+
+impl Dispatcher {
+    /// Takes in a claimed task: it queues on its lane.
+    pub(super) fn accept(&mut self, lease: Lease) {
+        let Some(index) = self.lane(&lease) else {
+            self.end_unsent(&lease, Disposition::Dead(DeadReason::PlatformGone));
+            return;
+        };
+        let key = self.ledger.insert(lease, index);
+        self.lanes[index].queue.push_back(key);
+        self.ready(index);
+    }
+
+    /// The lane of a task; made when the first task for it comes. `None` if its platform is no longer configured.
+    fn lane(&mut self, lease: &Lease) -> Option<usize> {
+        let key = &lease.task.lane;
+        if let Some(index) = self.lane_of.get(key) {
+            return Some(*index);
+        }
+        let entry = self.directory.load().platforms.get(&key.platform)?.clone();
+        let tally = self.board.platform(&key.platform);
+        let index = self.lanes.insert(Lane::new(key.clone(), entry, tally, self.clock.clone()));
+        self.lane_of.insert(key.clone(), index);
+        Some(index)
+    }
+
+    /// Puts a lane into the ready ring, once.
+    pub(super) fn ready(&mut self, index: usize) {
+        let lane = &mut self.lanes[index];
+        if !lane.in_ring && !lane.queue.is_empty() {
+            lane.in_ring = true;
+            self.ring.push_back(index);
+        }
+    }
+
+    /// Goes around the ready ring, one batch per lane and round, until no lane may send or no worker has room.
+    pub(super) fn give_out(&mut self) {
+        let now = self.clock.now();
+        self.unpark(now);
+        if self.ring.is_empty() {
+            return;
+        }
+        let wall = self.clock.wall();
+        while let Some(index) = self.ring.pop_front() {
+            let room = self.roster.room();
+            if room == 0 {
+                self.ring.push_front(index);
+                return;
+            }
+            let lane = &mut self.lanes[index];
+            lane.in_ring = false;
+            match lane.readiness(now, self.config.batch_size.min(room), self.config.linger) {
+                Readiness::Ready(count) => {
+                    let given = self.give_batch(index, count, wall);
+                    self.ready(index);
+                    if !given {
+                        return;
+                    }
+                }
+                Readiness::Parked(until) => self.parked.push(Reverse((until, index))),
+                Readiness::Waiting => {}
+            }
+        }
+    }
+
+    /// Gives up to `count` tasks of a lane to a worker. False if no worker took them; they are back in their place then.
+    fn give_batch(&mut self, index: usize, count: usize, wall: SystemTime) -> bool {
+        let keys = self.next_batch(index, count, wall);
+        if keys.is_empty() {
+            return true;
+        }
+        let lane = &mut self.lanes[index];
+        let items = keys.iter().map(|key| {
+            let held = self.ledger.get(*key).expect("what queues is in the ledger");
+            Item { key: *key, envelope: held.lease.task.envelope(held.lease.tries + 1) }
+        });
+        let job = Job {
+            platform: lane.entry.platform.clone(),
+            timeout: lane.entry.delivery.timeout,
+            native_batch: lane.entry.capabilities.batch_max > 1,
+            items: items.collect(),
+        };
+        let Ok(given) = self.roster.give(job) else {
+            keys.into_iter().rev().for_each(|key| lane.queue.push_front(key));
+            return false;
+        };
+        lane.in_flight += keys.len();
+        lane.tally.in_flight.fetch_add(keys.len() as u64, Relaxed);
+        for key in keys {
+            self.ledger.get_mut(key).expect("what queues is in the ledger").with = Some(given);
+        }
+        true
+    }
+
+    /// Takes up to `count` tasks from the head of a lane's queue, as many as its rate limit allows now.
+    fn next_batch(&mut self, index: usize, count: usize, wall: SystemTime) -> Vec<usize> {
+        let mut keys = Vec::with_capacity(count);
+        while keys.len() < count {
+            let lane = &mut self.lanes[index];
+            let Some(key) = lane.queue.pop_front() else { break };
+            let held = self.ledger.get(key).expect("what queues is in the ledger");
+            if held.lease.task.head.is_expired(wall) {
+                self.end_queued(key, Disposition::Expired);
+            } else if lane.take_allowance() {
+                keys.push(key);
+            } else {
+                lane.queue.push_front(key);
+                break;
+            }
+        }
+        keys
+    }
+
+    /// Puts lanes whose time has come back into the ring.
+    fn unpark(&mut self, now: Instant) {
+        while let Some(Reverse((until, index))) = self.parked.peek().copied() {
+            if until > now {
+                break;
+            }
+            self.parked.pop();
+            if self.lanes.contains(index) {
+                self.claim_wanted |= self.lanes[index].wants_more(now);
+                self.ready(index);
+            }
+        }
+        if self.next_due.is_some_and(|due| due <= now) {
+            self.next_due = None;
+            self.claim_wanted = true;
+        }
+    }
+
+    /// Ends tasks that somebody cancelled: those that queue at once, those under way after their attempt.
+    pub(super) fn cancel(&mut self, tasks: &[TaskId]) {
+        let keys: Vec<_> =
+            self.ledger.iter().filter(|(_, held)| tasks.contains(&held.lease.task.id)).map(|(key, _)| key).collect();
+        for key in keys {
+            let held = self.ledger.get_mut(key).expect("just found");
+            held.cancelled = true;
+            if held.with.is_none() {
+                let lane = held.lane;
+                self.lanes[lane].queue.retain(|queued| *queued != key);
+                self.end_queued(key, Disposition::Cancelled);
+            }
+        }
+    }
+
+    /// Ends what queues for platforms that are no longer configured, and claims what the store still has for them.
+    pub(super) fn close_removed_lanes(&mut self) {
+        let directory = self.directory.load();
+        let gone: Vec<_> = self
+            .lane_of
+            .iter()
+            .filter(|(key, _)| !directory.platforms.contains_key(&key.platform))
+            .map(|(_, index)| *index)
+            .collect();
+        for index in gone {
+            let lane = &mut self.lanes[index];
+            let queue = std::mem::take(&mut lane.queue);
+            self.lane_of.remove(&lane.key);
+            queue.into_iter().for_each(|key| self.end_queued(key, Disposition::Dead(DeadReason::PlatformGone)));
+        }
+        self.claim_wanted = true;
+    }
+
+    /// Ends a task that was taken off its lane's queue, without an attempt.
+    fn end_queued(&mut self, key: usize, disposition: Disposition) {
+        if let Some(held) = self.ledger.remove(key) {
+            self.end_unsent(&held.lease, disposition);
+        }
+    }
+
+    fn end_unsent(&mut self, lease: &Lease, disposition: Disposition) {
+        let settlement = Settlement { token: lease.token, task: lease.task.id, attempt: None, disposition };
+        self.settler.push(settlement, lease.task.clone());
+    }
+
+    /// Gives back to the store what queues here, unattempted.
+    pub(super) async fn release_queued(&mut self) {
+        let keys: Vec<_> = self.ledger.iter().filter(|(_, held)| held.with.is_none()).map(|(key, _)| key).collect();
+        if keys.is_empty() {
+            return;
+        }
+        self.lanes.iter_mut().for_each(|(_, lane)| lane.queue.clear());
+        let held: Vec<_> = keys.into_iter().filter_map(|key| self.ledger.remove(key)).collect();
+        let leases: Vec<_> = held.iter().map(|held| (held.lease.token, held.lease.task.id)).collect();
+        let released = leases.len();
+        match self.store.release(leases).await {
+            Ok(()) => tracing::info!(released, "shutting down: gave {released} waiting tasks back to the store"),
+            Err(error) => tracing::error!(%error, released, "shutting down: cannot give waiting tasks back to the store"),
+        }
+    }
+}

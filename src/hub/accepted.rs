@@ -1,0 +1,110 @@
+//! What a caller holds after a notification was accepted.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+
+use super::{OutcomeError, error::HubError};
+use crate::{
+    dispatch::Replies,
+    store::{Durability, Store},
+    task::{CorrelationId, NotificationId, Outcome, TaskId},
+};
+
+/// An accepted notification: stored, with all its tasks, and on its way.
+pub struct Accepted {
+    /// Its id.
+    pub id: NotificationId,
+    /// What it survives from now on.
+    pub durability: Durability,
+    /// What stands in every log line and event about it.
+    pub correlation_id: CorrelationId,
+    /// Its tasks, one per target, in order; empty where the same idempotency key was accepted before.
+    pub tasks: Vec<AcceptedTask>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) replies: Replies,
+}
+
+/// One task of an accepted notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedTask {
+    /// Its id.
+    pub id: TaskId,
+    /// Its target as users write it.
+    pub target: String,
+}
+
+impl Accepted {
+    /// Waits until every target has reached a final state. Always resolves: when the hub is shut down first, with what
+    /// is known then. May be dropped and called again.
+    ///
+    /// # Errors
+    ///
+    /// [`OutcomeError`] if the store has forgotten the notification or cannot be read.
+    pub async fn outcome(&self) -> Result<Outcome, OutcomeError> {
+        let waiter = self.replies.register(self.id);
+        let known = self.find().await?;
+        if known.is_final() {
+            return Ok(known);
+        }
+        match waiter.outcome().await {
+            Some(outcome) => Ok(outcome),
+            None => self.find().await,
+        }
+    }
+
+    async fn find(&self) -> Result<Outcome, OutcomeError> {
+        self.store.find(self.id).await?.ok_or(OutcomeError::Forgotten(self.id))
+    }
+}
+
+impl std::fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Accepted").field("id", &self.id).field("tasks", &self.tasks).finish_non_exhaustive()
+    }
+}
+
+/// Many accepted notifications.
+#[derive(Debug)]
+pub struct Batch {
+    /// One per notification, in order.
+    pub accepted: Vec<Accepted>,
+}
+
+/// How far a batch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Notifications whose targets are all final.
+    pub finished: usize,
+    /// Of these, how many were delivered to every target.
+    pub delivered: usize,
+    /// All notifications of the batch.
+    pub total: usize,
+}
+
+impl Batch {
+    /// Waits for every outcome, and calls `on_progress` each time one is there. In the order of the batch.
+    ///
+    /// # Errors
+    ///
+    /// [`OutcomeError`] for the first notification whose outcome cannot be had.
+    pub async fn outcomes(&self, mut on_progress: impl FnMut(Progress)) -> Result<Vec<Outcome>, OutcomeError> {
+        let mut progress = Progress { finished: 0, delivered: 0, total: self.accepted.len() };
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; self.accepted.len()];
+        let indexed = self.accepted.iter().enumerate().map(|(index, accepted)| async move { (index, accepted.outcome().await) });
+        let mut waiting: FuturesUnordered<_> = indexed.collect();
+        while let Some((index, outcome)) = waiting.next().await {
+            let outcome = outcome?;
+            progress.finished += 1;
+            progress.delivered += usize::from(outcome.all_delivered());
+            outcomes[index] = Some(outcome);
+            on_progress(progress);
+        }
+        Ok(outcomes.into_iter().flatten().collect())
+    }
+}
+
+/// Names the place of a mistake in a batch.
+pub(super) fn in_batch(index: usize, error: HubError) -> HubError {
+    HubError::InBatch { index, error: Box::new(error) }
+}

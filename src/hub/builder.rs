@@ -1,0 +1,304 @@
+//! Everything a hub can be told before it starts.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, atomic::AtomicBool},
+};
+
+use notifyhub_platforms::{
+    Platform, Registry,
+    contract::{ConfigError, Parts, Transport},
+    http::ReqwestTransport,
+};
+use rand::{TryRngCore, rngs::OsRng};
+use tokio::{runtime::Handle, sync::mpsc};
+
+use super::{Hub, Inner, StartError, urls::UrlPlatforms};
+use crate::{
+    clock::{Clock, SystemClock},
+    config::{Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig},
+    dispatch::{Dispatcher, DispatcherParts, Replies},
+    pool::{Supervisor, SupervisorParts, WorkerSettings},
+    routing::{Directory, PlatformEntry, SharedDirectory},
+    shutdown::Scope,
+    store::{MemoryLimits, MemoryStore, Store, arrivals},
+    task::{IdSource, PlatformName, Target},
+    telemetry::{Board, EventBus},
+};
+
+/// Jobs a worker may have waiting beyond its slots, so that it need not wait for the dispatcher.
+const PREFETCH: usize = 16;
+
+/// Messages the dispatcher may be behind.
+const MESSAGES_MAX: usize = 1024;
+
+/// Whether targets may be URLs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UrlTargets {
+    /// They may not.
+    Off,
+    /// They may, to public addresses only.
+    #[default]
+    Guarded,
+    /// They may, to any address: whoever names the URL runs this program.
+    Trusted,
+}
+
+/// Builds a [`Hub`]. Everything is checked at [`start`](HubBuilder::start).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use notifyhub::{Hub, Notification, platforms::testkit::FakePlatform};
+///
+/// let ops = FakePlatform::new();
+/// let hub = Hub::builder().platform("ops", ops.clone()).start().await?;
+/// let outcome = hub.deliver(Notification::text("hello").to("ops")).await?;
+/// assert!(outcome.all_delivered());
+/// assert_eq!(ops.sent().len(), 1);
+/// # Ok(()) }
+/// ```
+#[derive(Default)]
+pub struct HubBuilder {
+    config: Config,
+    registry: Option<Registry>,
+    ready: Vec<(String, Arc<dyn Platform>, Option<DeliveryConfig>)>,
+    groups: Vec<(String, Vec<String>)>,
+    store: Option<Arc<dyn Store>>,
+    clock: Option<Arc<dyn Clock>>,
+    transport: Option<Arc<dyn Transport>>,
+    url_targets: UrlTargets,
+    runtime: Option<Handle>,
+    seed: Option<u64>,
+}
+
+impl HubBuilder {
+    /// Starts from a whole configuration. Default: every default, no platform.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Which adapters `type = "…"` and URLs can mean. Default: all that ship.
+    #[must_use]
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// Adds a platform that is already made, delivered to by the default settings.
+    #[must_use]
+    pub fn platform(mut self, name: impl Into<String>, platform: impl Platform) -> Self {
+        self.ready.push((name.into(), Arc::new(platform), None));
+        self
+    }
+
+    /// Adds a platform that is already made, with its own delivery settings.
+    #[must_use]
+    pub fn platform_with(mut self, name: impl Into<String>, platform: Arc<dyn Platform>, delivery: DeliveryConfig) -> Self {
+        self.ready.push((name.into(), platform, Some(delivery)));
+        self
+    }
+
+    /// Adds a group of targets.
+    #[must_use]
+    pub fn group<T: Into<String>>(mut self, name: impl Into<String>, targets: impl IntoIterator<Item = T>) -> Self {
+        self.groups.push((name.into(), targets.into_iter().map(Into::into).collect()));
+        self
+    }
+
+    /// How platforms are delivered to that do not say otherwise. Default: see [`DeliveryConfig`].
+    #[must_use]
+    pub fn delivery(mut self, delivery: DeliveryConfig) -> Self {
+        self.config.delivery = delivery;
+        self
+    }
+
+    /// The worker pool. Default: see [`PoolConfig`].
+    #[must_use]
+    pub fn pool(mut self, pool: PoolConfig) -> Self {
+        self.config.pool = pool;
+        self
+    }
+
+    /// Where accepted work is kept. Default: as the configuration says, in memory.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The clocks. Default: the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// What carries the HTTP of configured platforms and URLs. Default: a pooled client.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Whether targets may be URLs. Default: yes, to public addresses only.
+    #[must_use]
+    pub fn url_targets(mut self, url_targets: UrlTargets) -> Self {
+        self.url_targets = url_targets;
+        self
+    }
+
+    /// The runtime the hub runs on. Default: the one `start` is called in.
+    #[must_use]
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// The seed of all randomness (jitter, ids). Default: from the operating system.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Checks everything and starts the hub.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] names what cannot be used and the way out.
+    pub async fn start(self) -> Result<Hub, StartError> {
+        let runtime = self.runtime.clone().or_else(|| Handle::try_current().ok()).ok_or(StartError::NoRuntime)?;
+        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
+        let registry = self.registry.clone().unwrap_or_else(Registry::builtin);
+        let parts = self.parts(clock.clone());
+        let directory = SharedDirectory::new(self.directory(&registry, &parts)?);
+        let seed = self.seed.unwrap_or_else(|| OsRng.try_next_u64().unwrap_or_default());
+        let store = self.store.clone().unwrap_or_else(|| memory_store(&self.config.store, clock.clone()));
+        let urls = UrlPlatforms {
+            allowed: self.url_targets,
+            registry,
+            parts,
+            delivery: self.config.delivery.clone(),
+            making: Mutex::new(()),
+        };
+        let grouped: Vec<Arc<str>> =
+            directory.load().groups.values().flatten().map(|target| String::from(target.clone()).into()).collect();
+        urls.make_known(&directory, &grouped)
+            .map_err(|mistakes| StartError::Invalid(super::HubError::Targets(mistakes).to_string()))?;
+        Ok(start(self.config.pool, directory, urls, store, clock, Scope::new(runtime), seed))
+    }
+
+    /// What adapters are handed. A transport that cannot be made matters only once something needs it.
+    fn parts(&self, clock: Arc<dyn Clock>) -> Result<Parts, ConfigError> {
+        let transport = match &self.transport {
+            Some(transport) => transport.clone(),
+            None => Arc::new(ReqwestTransport::default()),
+        };
+        Ok(Parts { transport, clock, allow_private_networks: false })
+    }
+
+    fn directory(&self, registry: &Registry, parts: &Result<Parts, ConfigError>) -> Result<Directory, StartError> {
+        let mut directory = Directory { groups: self.config.groups.clone(), ..Directory::default() };
+        for (name, config) in &self.config.platforms {
+            let entry =
+                configured(name, config, registry, parts).map_err(|error| StartError::Platform { name: name.clone(), error })?;
+            directory.platforms.insert(name.clone(), Arc::new(entry));
+        }
+        for (name, platform, delivery) in &self.ready {
+            let name: PlatformName = name.parse().map_err(|error| StartError::Invalid(format!("{error}")))?;
+            let delivery = delivery.clone().unwrap_or_else(|| self.config.delivery.clone());
+            let entry = PlatformEntry {
+                name: name.clone(),
+                kind: "library".into(),
+                platform: platform.clone(),
+                capabilities: platform.capabilities(),
+                delivery,
+                recipient: None,
+            };
+            if directory.platforms.insert(name.clone(), Arc::new(entry)).is_some() {
+                return Err(StartError::Invalid(format!("platform `{name}` is given twice")));
+            }
+        }
+        directory.groups.extend(self.parsed_groups()?);
+        Ok(directory)
+    }
+
+    fn parsed_groups(&self) -> Result<BTreeMap<Box<str>, Vec<Target>>, StartError> {
+        let mut groups = BTreeMap::new();
+        for (name, targets) in &self.groups {
+            let parsed: Result<Vec<Target>, _> = targets.iter().map(|target| target.parse()).collect();
+            let parsed = parsed.map_err(|error| StartError::Invalid(format!("group `{name}`: {error}")))?;
+            groups.insert(name.as_str().into(), parsed);
+        }
+        Ok(groups)
+    }
+}
+
+fn configured(
+    name: &PlatformName,
+    config: &PlatformConfig,
+    registry: &Registry,
+    parts: &Result<Parts, ConfigError>,
+) -> Result<PlatformEntry, ConfigError> {
+    let platform = registry.build(&config.kind, config.settings.clone(), &parts.clone()?)?;
+    Ok(PlatformEntry {
+        name: name.clone(),
+        kind: config.kind.as_str().into(),
+        capabilities: platform.capabilities(),
+        platform,
+        delivery: config.delivery.clone(),
+        recipient: config.recipient.as_deref().map(Arc::from),
+    })
+}
+
+fn memory_store(config: &StoreConfig, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
+    let limits = MemoryLimits { retention: config.retention, ..MemoryLimits::default() };
+    Arc::new(MemoryStore::new(limits, clock))
+}
+
+/// Wires the parts together and sets them going.
+fn start(
+    config: PoolConfig,
+    directory: SharedDirectory,
+    urls: UrlPlatforms,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    scope: Scope,
+    seed: u64,
+) -> Hub {
+    let (arrival_sender, arrivals) = arrivals();
+    store.announce_to(arrival_sender);
+    let (reports_sender, reports) = mpsc::channel(MESSAGES_MAX);
+    let (commands_sender, commands) = mpsc::channel(MESSAGES_MAX);
+    let (events, board, replies) = (EventBus::new(clock.clone()), Board::default(), Replies::default());
+    let worker_capacity = config.slots + PREFETCH;
+    let supervisor = Supervisor::new(SupervisorParts {
+        workers: config.min_workers as u32,
+        settings: WorkerSettings { slots: config.slots, inbox_jobs_max: worker_capacity },
+        reports: reports_sender,
+        clock: clock.clone(),
+        scope: scope.clone(),
+    });
+    let dispatcher = Dispatcher::new(DispatcherParts {
+        config,
+        worker_capacity,
+        directory: directory.clone(),
+        store: store.clone(),
+        arrivals,
+        reports,
+        commands,
+        replies: replies.clone(),
+        events: events.clone(),
+        board: board.clone(),
+        clock: clock.clone(),
+        scope: scope.clone(),
+        seed,
+    });
+    drop(scope.spawn(supervisor.run()));
+    drop(scope.spawn(dispatcher.run()));
+    let (ids, commands, closing) = (IdSource::new(seed), commands_sender, AtomicBool::new(false));
+    let inner = Inner { directory, urls, store, replies, events, board, clock, ids, scope, commands, closing };
+    Hub { inner: Arc::new(inner) }
+}

@@ -1,0 +1,103 @@
+//! What can be asked of a running hub.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use serde::Serialize;
+
+use super::{Hub, HubError, ShutdownForced};
+use crate::{
+    dispatch::Command,
+    event::EventKind,
+    store::Counts,
+    task::{NotificationId, PlatformName},
+    telemetry::{EventStream, PlatformStats, WorkerStats},
+};
+
+/// A snapshot of a hub's numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Tasks by state.
+    pub tasks: Counts,
+    /// Platforms that have been sent to, by name.
+    pub platforms: Vec<PlatformStats>,
+    /// Workers, by slot.
+    pub workers: Vec<WorkerStats>,
+}
+
+/// What a cancellation reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Cancellation {
+    /// Targets it will not be sent to.
+    pub cancelled: usize,
+    /// Targets it may be on its way to; they are not tried again.
+    pub under_way: usize,
+}
+
+impl Hub {
+    /// Everything that happens from now on.
+    pub fn subscribe(&self) -> EventStream {
+        self.inner.events.subscribe()
+    }
+
+    /// The hub's numbers now. Asks no worker and waits for nothing.
+    pub fn stats(&self) -> Stats {
+        Stats { tasks: self.inner.store.counts(), platforms: self.inner.board.platforms(), workers: self.inner.board.workers() }
+    }
+
+    /// The names of its platforms, in alphabetical order.
+    pub fn platforms(&self) -> Vec<PlatformName> {
+        let mut names: Vec<_> = self.inner.directory.load().platforms.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Cancels what has not been sent of a notification. What is under way is not tried again. Unknown and finished
+    /// notifications are left as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Store`] if the store cannot do it.
+    pub async fn cancel(&self, id: NotificationId) -> Result<Cancellation, HubError> {
+        let inner = &self.inner;
+        let reached = inner.store.cancel(id).await?;
+        for (task, lane) in &reached.cancelled {
+            let cancelled = EventKind::Cancelled { task: *task, platform: lane.platform.clone() };
+            inner.events.publish(|| (None, cancelled));
+        }
+        let count = Cancellation { cancelled: reached.cancelled.len(), under_way: reached.under_way.len() };
+        if reached.finished
+            && let Some(outcome) = inner.store.find(id).await?
+        {
+            inner.replies.resolve(&outcome);
+        }
+        if !reached.under_way.is_empty() {
+            // An error means that the dispatcher has ended, and with it everything under way.
+            let _ = inner.commands.send(Command::Cancel(reached.under_way)).await;
+        }
+        Ok(count)
+    }
+
+    /// Takes a platform out of the hub. What waits for it dies with that reason; what is under way ends as it ends.
+    /// Returns whether it was there.
+    pub async fn remove_platform(&self, name: &PlatformName) -> bool {
+        let mut removed = false;
+        self.inner.directory.update(|directory| {
+            removed = directory.platforms.remove(name).is_some();
+            directory.urls.retain(|_, (platform, _)| platform != name);
+        });
+        // An error means that the dispatcher has ended, and with it everything that waited.
+        let _ = self.inner.commands.send(Command::DirectoryChanged).await;
+        removed
+    }
+
+    /// Ends the hub: accepts nothing more, gives waiting tasks back to the store, lets what is under way finish for at
+    /// most `grace`, and stops the rest. Every outcome that somebody waits for resolves. May be called again.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownForced`] if sends were still under way when the grace was over.
+    pub async fn shutdown(&self, grace: Duration) -> Result<(), ShutdownForced> {
+        self.inner.closing.store(true, Ordering::Release);
+        if self.inner.scope.finish(&*self.inner.clock, grace).await { Ok(()) } else { Err(ShutdownForced) }
+    }
+}

@@ -1,0 +1,87 @@
+//! How a call of the hub can fail.
+
+use std::sync::Arc;
+
+use notifyhub_platforms::contract::ConfigError;
+
+use crate::{
+    routing::TargetMistake,
+    store::StoreError,
+    task::{NotificationId, PlatformName},
+};
+
+/// Why a notification was not accepted. Nothing of it is stored then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HubError {
+    /// One or more of its targets cannot be sent to; all mistakes are listed.
+    #[error("{}", list(.0))]
+    Targets(Vec<TargetMistake>),
+    /// The notification at this place (from 0) of a batch was refused; nothing of the batch is stored.
+    #[error("notification {index}: {error}")]
+    InBatch {
+        /// Which.
+        index: usize,
+        /// Why.
+        error: Box<HubError>,
+    },
+    /// The idempotency key was used within 24 hours for other content.
+    #[error("idempotency key `{key}` was used for other content by notification {first}; use a new key")]
+    Conflict {
+        /// The key.
+        key: Arc<str>,
+        /// The notification that was accepted with it.
+        first: NotificationId,
+    },
+    /// The store refused it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It was accepted, but its outcome cannot be had.
+    #[error(transparent)]
+    Outcome(#[from] OutcomeError),
+    /// The hub is shutting down.
+    #[error("the hub is shutting down and accepts nothing more")]
+    ShuttingDown,
+}
+
+/// Why there is no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutcomeError {
+    /// The store keeps finished notifications for a time only, and this one's is over.
+    #[error("notification {0} is not known (any more)")]
+    Forgotten(NotificationId),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a hub did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A platform cannot be made.
+    #[error("platform `{name}`: {error}")]
+    Platform {
+        /// Which.
+        name: PlatformName,
+        /// Why.
+        error: ConfigError,
+    },
+    /// A name or value given to the builder cannot be used.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no tokio runtime to run on.
+    #[error("no tokio runtime: call `start` inside one, or give the builder a runtime handle")]
+    NoRuntime,
+}
+
+/// A shutdown that ran out of grace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the grace was over with sends under way; they were stopped and count as unfinished")]
+pub struct ShutdownForced;
+
+fn list(mistakes: &[TargetMistake]) -> String {
+    let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}

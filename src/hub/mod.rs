@@ -1,0 +1,101 @@
+//! The library's front door: a [`Hub`] takes notifications and sees them delivered.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `builder` | [`HubBuilder`]: everything a hub can be told, checked at [`start`](HubBuilder::start) |
+//! | `submit` | [`Hub::send`], [`Hub::send_all`], [`Hub::deliver`]: from notification to stored tasks |
+//! | `accepted` | [`Accepted`] and [`Batch`]: what a caller holds afterwards |
+//! | `control` | [`Hub::cancel`], [`Hub::remove_platform`], [`Hub::stats`], [`Hub::subscribe`], [`Hub::shutdown`] |
+//! | `urls` | platforms that come as URLs |
+//! | `error` | how a call can fail |
+
+mod accepted;
+mod builder;
+mod control;
+mod error;
+mod submit;
+mod urls;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::sync::mpsc;
+
+pub use accepted::{Accepted, AcceptedTask, Batch, Progress};
+pub use builder::{HubBuilder, UrlTargets};
+pub use control::{Cancellation, Stats};
+pub use error::{HubError, OutcomeError, ShutdownForced, StartError};
+
+use self::urls::UrlPlatforms;
+use crate::{
+    clock::Clock,
+    dispatch::{Command, Replies},
+    routing::SharedDirectory,
+    shutdown::Scope,
+    store::Store,
+    task::IdSource,
+    telemetry::{Board, EventBus},
+};
+
+/// A running notification engine. Cheap to clone: all clones are the same hub.
+///
+/// When the last clone is dropped without [`shutdown`](Hub::shutdown), the hub stops at once: what is under way is
+/// dropped, and stays in the store as far as the store outlives the process. Several hubs live in one process
+/// without knowing of each other; nothing global is installed.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use notifyhub::{Hub, Notification};
+///
+/// let hub = Hub::from_config("notifyhub.toml").await?;
+/// let accepted = hub.send(Notification::text("disk full on db-3").to("ops:#alerts")).await?;
+/// let outcome = accepted.outcome().await?;
+/// assert!(outcome.all_delivered());
+/// hub.shutdown(Duration::from_secs(10)).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    directory: SharedDirectory,
+    urls: UrlPlatforms,
+    store: Arc<dyn Store>,
+    replies: Replies,
+    events: EventBus,
+    board: Board,
+    clock: Arc<dyn Clock>,
+    ids: IdSource,
+    scope: Scope,
+    commands: mpsc::Sender<Command>,
+    closing: AtomicBool,
+}
+
+impl Hub {
+    /// A builder with every default.
+    pub fn builder() -> HubBuilder {
+        HubBuilder::default()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.inner.closing.load(Ordering::Acquire)
+    }
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// A hub that nobody holds any more stops.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.scope.abandon();
+    }
+}

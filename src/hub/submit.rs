@@ -1,0 +1,148 @@
+//! From a notification to stored tasks.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use super::{Accepted, AcceptedTask, Batch, Hub, HubError, Inner, accepted::in_batch};
+use crate::{
+    event::EventKind,
+    routing::{Route, resolve},
+    store::{Enqueued, Submission},
+    task::{Head, Notification, Outcome, Task},
+};
+
+/// Notifications stored in one call of the store.
+const SUBMISSIONS_PER_CALL: usize = 256;
+
+impl Hub {
+    /// Accepts a notification: when this returns, it and all its tasks are stored, as safely as
+    /// [`Accepted::durability`] says. Delivery goes on by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError`]: a target that cannot be sent to, a reused idempotency key, a full store, a hub that shuts down.
+    /// Nothing is stored then.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropped, the notification is stored with all its tasks or not at all.
+    pub async fn send(&self, notification: Notification) -> Result<Accepted, HubError> {
+        let submission = self.submission(notification)?;
+        let accepted = self.accepted(&submission);
+        let key = submission.idempotency.as_ref().map(|(key, _)| key.clone());
+        let enqueued = self.inner.store.enqueue(vec![submission]).await?;
+        self.confirm(accepted, enqueued.first().copied(), key)
+    }
+
+    /// Sends and waits for the outcome in one.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Hub::send), and [`OutcomeError`](super::OutcomeError) as [`HubError::Outcome`].
+    pub async fn deliver(&self, notification: Notification) -> Result<Outcome, HubError> {
+        let submission = self.submission(notification)?;
+        let waiter = self.inner.replies.register(submission.head.id);
+        let accepted = self.accepted(&submission);
+        let id = accepted.id;
+        let key = submission.idempotency.as_ref().map(|(key, _)| key.clone());
+        let enqueued = self.inner.store.enqueue(vec![submission]).await?;
+        let accepted = self.confirm(accepted, enqueued.first().copied(), key)?;
+        if accepted.id == id
+            && let Some(outcome) = waiter.outcome().await
+        {
+            return Ok(outcome);
+        }
+        Ok(accepted.outcome().await?)
+    }
+
+    /// Accepts many notifications. All are checked before the first is stored; they are stored in groups, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::InBatch`] names the first notification that was refused; nothing is stored then. A store that
+    /// fills up half-way is [`HubError::Store`], and what was stored before stays accepted.
+    pub async fn send_all(&self, notifications: impl IntoIterator<Item = Notification>) -> Result<Batch, HubError> {
+        let checked = notifications.into_iter().enumerate();
+        let submissions: Result<Vec<_>, _> =
+            checked.map(|(index, one)| self.submission(one).map_err(|error| in_batch(index, error))).collect();
+        let mut accepted = Vec::new();
+        let mut rest = submissions?.into_iter().peekable();
+        while rest.peek().is_some() {
+            let group: Vec<_> = rest.by_ref().take(SUBMISSIONS_PER_CALL).collect();
+            let keyed = |one: &Submission| (self.accepted(one), one.idempotency.as_ref().map(|(key, _)| key.clone()));
+            let receipts: Vec<_> = group.iter().map(keyed).collect();
+            let enqueued = self.inner.store.enqueue(group).await?;
+            for ((receipt, key), enqueued) in receipts.into_iter().zip(enqueued) {
+                let index = accepted.len();
+                accepted.push(self.confirm(receipt, Some(enqueued), key).map_err(|error| in_batch(index, error))?);
+            }
+        }
+        Ok(Batch { accepted })
+    }
+
+    /// Checks a notification and turns it into what the store keeps.
+    fn submission(&self, notification: Notification) -> Result<Submission, HubError> {
+        if self.is_closing() {
+            return Err(HubError::ShuttingDown);
+        }
+        let routes = self.routes(&notification.to)?;
+        let wall = self.inner.clock.wall();
+        let idempotency = notification.idempotency_key.clone().map(|key| (key, content_hash(&notification)));
+        let head = Arc::new(Head {
+            id: self.inner.ids.notification(wall),
+            correlation: notification.correlation_id,
+            accepted_at: wall,
+            not_before: notification.not_before,
+            expires_at: notification.expires.map(|expiry| expiry.moment(wall)),
+            message: Arc::new(notification.message),
+        });
+        let tasks = routes.into_iter().map(|route| Arc::new(self.task(route, &head, wall))).collect();
+        Ok(Submission { head, tasks, idempotency })
+    }
+
+    fn routes(&self, targets: &[Arc<str>]) -> Result<Vec<Route>, HubError> {
+        let Inner { directory, urls, .. } = &*self.inner;
+        urls.make_known(directory, targets).map_err(HubError::Targets)?;
+        resolve(&directory.load(), targets).map_err(HubError::Targets)
+    }
+
+    fn task(&self, route: Route, head: &Arc<Head>, wall: SystemTime) -> Task {
+        Task { id: self.inner.ids.task(wall), head: head.clone(), lane: route.lane, recipient: route.recipient }
+    }
+
+    fn accepted(&self, submission: &Submission) -> Accepted {
+        let task = |task: &Arc<Task>| AcceptedTask { id: task.id, target: task.target() };
+        Accepted {
+            id: submission.head.id,
+            durability: self.inner.store.durability(),
+            correlation_id: submission.head.correlation_id(),
+            tasks: submission.tasks.iter().map(task).collect(),
+            store: self.inner.store.clone(),
+            replies: self.inner.replies.clone(),
+        }
+    }
+
+    /// What the caller is told about what the store did.
+    fn confirm(&self, accepted: Accepted, enqueued: Option<Enqueued>, key: Option<Arc<str>>) -> Result<Accepted, HubError> {
+        match enqueued.expect("a store answers for every submission") {
+            Enqueued::Stored => {
+                let (notification, tasks) = (accepted.id, accepted.tasks.len());
+                let event = || (Some(accepted.correlation_id.clone()), EventKind::Accepted { notification, tasks });
+                self.inner.events.publish(event);
+                Ok(accepted)
+            }
+            Enqueued::Known(first) => Ok(Accepted { id: first, tasks: Vec::new(), ..accepted }),
+            Enqueued::Conflict(first) => Err(HubError::Conflict { key: key.unwrap_or_default(), first }),
+        }
+    }
+}
+
+/// A hash of everything a caller asked for but the key.
+fn content_hash(notification: &Notification) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{:?}", Notification { idempotency_key: None, ..notification.clone() }).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,73 @@
+//! The platforms and groups there are.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use notifyhub_platforms::{Platform, contract::Capabilities};
+
+use crate::{
+    config::DeliveryConfig,
+    task::{PlatformName, Target},
+};
+
+/// One platform, ready to be sent through.
+pub struct PlatformEntry {
+    /// Its name.
+    pub name: PlatformName,
+    /// Its adapter's kind.
+    pub kind: Box<str>,
+    /// The platform itself.
+    pub platform: Arc<dyn Platform>,
+    /// What it can carry.
+    pub capabilities: Capabilities,
+    /// How its tasks are delivered.
+    pub delivery: DeliveryConfig,
+    /// Its default recipient.
+    pub recipient: Option<Arc<str>>,
+}
+
+impl fmt::Debug for PlatformEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlatformEntry").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// A snapshot of all platforms and groups.
+#[derive(Debug, Clone, Default)]
+pub struct Directory {
+    /// By name.
+    pub platforms: HashMap<PlatformName, Arc<PlatformEntry>>,
+    /// By name.
+    pub groups: BTreeMap<Box<str>, Vec<Target>>,
+    /// Platforms that came as URLs, by URL.
+    pub urls: HashMap<Box<str>, (PlatformName, Option<Arc<str>>)>,
+}
+
+/// The current directory: read often, replaced whole.
+#[derive(Debug, Clone, Default)]
+pub struct SharedDirectory(Arc<ArcSwap<Directory>>);
+
+impl SharedDirectory {
+    /// Starts with this directory.
+    pub fn new(directory: Directory) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(directory)))
+    }
+
+    /// The directory as it is now.
+    pub fn load(&self) -> arc_swap::Guard<Arc<Directory>> {
+        self.0.load()
+    }
+
+    /// Changes it; `change` may run more than once.
+    pub fn update(&self, mut change: impl FnMut(&mut Directory)) {
+        self.0.rcu(|current| {
+            let mut next = Directory::clone(current);
+            change(&mut next);
+            next
+        });
+    }
+}

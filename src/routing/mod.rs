@@ -1,0 +1,12 @@
+//! From what a caller wrote as a target to the platform, recipient and lane it means.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `directory` | [`Directory`]: the platforms and groups there are |
+//! | `resolve` | [`resolve`]: targets to routes, or every mistake in them |
+
+mod directory;
+mod resolve;
+
+pub use directory::{Directory, PlatformEntry, SharedDirectory};
+pub use resolve::{Route, TargetMistake, resolve};

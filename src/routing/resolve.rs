@@ -1,0 +1,123 @@
+//! Targets to routes, or every mistake in them at once.
+
+use std::sync::Arc;
+
+use notifyhub_platforms::contract::RecipientRule;
+
+use super::{Directory, PlatformEntry};
+use crate::task::{LaneKey, Target};
+
+/// Groups within groups, at most.
+const GROUP_DEPTH_MAX: usize = 8;
+
+/// Where one task goes.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The platform.
+    pub entry: Arc<PlatformEntry>,
+    /// The recipient, if the target or the platform's table names one.
+    pub recipient: Option<Arc<str>>,
+    /// The lane.
+    pub lane: LaneKey,
+}
+
+/// A target that cannot be sent to, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("target `{target}`: {reason}")]
+pub struct TargetMistake {
+    /// The target as it was written, without secrets.
+    pub target: String,
+    /// What is wrong with it, and the way out.
+    pub reason: String,
+}
+
+/// The routes of `targets`, in order, each once.
+///
+/// # Errors
+///
+/// Every mistake in any of them; nothing of a notification is sent unless all its targets can be.
+pub fn resolve(directory: &Directory, targets: &[Arc<str>]) -> Result<Vec<Route>, Vec<TargetMistake>> {
+    if targets.is_empty() {
+        return Err(vec![TargetMistake { target: String::new(), reason: "the notification names no target".into() }]);
+    }
+    let mut found = Found { directory, routes: Vec::with_capacity(targets.len()), mistakes: Vec::new() };
+    for text in targets {
+        match text.parse::<Target>() {
+            Ok(target) => found.add(&target, 0),
+            Err(error) => found.mistakes.push(TargetMistake { target: text.to_string(), reason: error.to_string() }),
+        }
+    }
+    if found.mistakes.is_empty() { Ok(found.routes) } else { Err(found.mistakes) }
+}
+
+struct Found<'a> {
+    directory: &'a Directory,
+    routes: Vec<Route>,
+    mistakes: Vec<TargetMistake>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, target: &Target, depth: usize) {
+        let added = match target {
+            Target::Platform { platform, recipient } => match self.directory.platforms.get(platform) {
+                Some(entry) => self.route(entry.clone(), recipient.as_deref().map(Arc::from)),
+                None => Err(unknown("platform", platform.as_str(), self.directory.platforms.keys().map(|name| name.as_str()))),
+            },
+            Target::Group(name) => self.expand(name, depth),
+            Target::Url(url) => match self.directory.urls.get(url) {
+                Some((name, recipient)) => match self.directory.platforms.get(name) {
+                    Some(entry) => self.route(entry.clone(), recipient.clone()),
+                    None => Err("its platform was removed".to_owned()),
+                },
+                None => Err("URL targets are not allowed here; configure a platform and use its name".to_owned()),
+            },
+        };
+        if let Err(reason) = added {
+            self.mistakes.push(TargetMistake { target: target.to_string(), reason });
+        }
+    }
+
+    fn expand(&mut self, name: &str, depth: usize) -> Result<(), String> {
+        if depth >= GROUP_DEPTH_MAX {
+            return Err(format!("groups are nested more than {GROUP_DEPTH_MAX} deep"));
+        }
+        let directory = self.directory;
+        match directory.groups.get(name) {
+            Some(targets) => targets.iter().for_each(|target| self.add(target, depth + 1)),
+            None => return Err(unknown("group", name, directory.groups.keys().map(|name| &**name))),
+        }
+        Ok(())
+    }
+
+    fn route(&mut self, entry: Arc<PlatformEntry>, recipient: Option<Arc<str>>) -> Result<(), String> {
+        let recipient = match entry.capabilities.recipient {
+            RecipientRule::Never if recipient.is_some() => {
+                return Err(format!("platform type `{}` has one destination, write `{}` alone", entry.kind, entry.name));
+            }
+            RecipientRule::Never => None,
+            _ => recipient.or_else(|| entry.recipient.clone()),
+        };
+        if recipient.is_none() && entry.capabilities.recipient == RecipientRule::Required {
+            let name = &entry.name;
+            return Err(format!("needs a recipient: write `{name}:recipient`, or set `recipient` in [platforms.{name}]"));
+        }
+        entry.platform.verify(recipient.as_deref()).map_err(|error| error.reason().to_owned())?;
+        let part = entry.platform.lane(recipient.as_deref()).map(Arc::from);
+        let lane = LaneKey { platform: entry.name.clone(), part };
+        let known = |route: &Route| route.entry.name == entry.name && route.recipient == recipient;
+        if !self.routes.iter().any(known) {
+            self.routes.push(Route { entry, recipient, lane });
+        }
+        Ok(())
+    }
+}
+
+/// `unknown platform `x`, expected one of: a, b`.
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let mut known: Vec<_> = known.collect();
+    known.sort_unstable();
+    if known.is_empty() {
+        return format!("unknown {what} `{name}`, and no {what} is configured");
+    }
+    format!("unknown {what} `{name}`, expected one of: {}", known.join(", "))
+}
