@@ -1,30 +1,68 @@
 //! One HTTP exchange, as data, and the trait that carries it.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::{Arc, OnceLock},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use url::Url;
 
 /// A URL that may hold a secret: printed, it shows scheme and host only.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Endpoint(Arc<str>);
+///
+/// Clones are cheap and share the parsed form, so an adapter with a fixed URL keeps one `Endpoint` and clones it for
+/// every request.
+#[derive(Clone)]
+pub struct Endpoint(Arc<Address>);
+
+struct Address {
+    text: Arc<str>,
+    parsed: OnceLock<Option<Url>>,
+}
 
 impl Endpoint {
     /// Wraps a complete URL. The transport refuses what it cannot parse.
     pub fn new(url: impl Into<Arc<str>>) -> Self {
-        Self(url.into())
+        Self(Arc::new(Address { text: url.into(), parsed: OnceLock::new() }))
     }
 
     /// The whole URL. Not for logs, errors or metrics.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.0.text
+    }
+
+    /// The same, parsed at the first call; `None` where it is no absolute URL.
+    pub fn parsed(&self) -> Option<&Url> {
+        self.0.parsed.get_or_init(|| Url::parse(&self.0.text).ok()).as_ref()
+    }
+}
+
+impl From<Url> for Endpoint {
+    fn from(url: Url) -> Self {
+        Self(Arc::new(Address { text: url.as_str().into(), parsed: OnceLock::from(Some(url)) }))
+    }
+}
+
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.text == other.0.text
+    }
+}
+
+impl Eq for Endpoint {}
+
+impl Hash for Endpoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.text.hash(state);
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str("…") };
+        let Some((scheme, rest)) = self.expose().split_once("://") else { return f.write_str("…") };
         let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
         let host = authority.rsplit('@').next().unwrap_or_default();
         write!(f, "{scheme}://{host}/…")
@@ -91,7 +129,7 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// The body, at most 64 KiB of it.
     pub body: Bytes,
-    /// Whether the body was longer than the cap.
+    /// Whether the body is incomplete: longer than the cap, or broken off after the headers had come.
     pub truncated: bool,
 }
 
@@ -145,13 +183,23 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`TransportError`] when no answer could be had; its kind tells whether anything can have been sent. An answer
-    /// of any status is `Ok`.
+    /// of any status is `Ok`, also when only its headers came whole: the status is definite, see
+    /// [`truncated`](HttpResponse::truncated).
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError>;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_is_its_text_and_is_parsed_once() {
+        let endpoint = Endpoint::new("https://example.com/a?b");
+        let parsed = endpoint.parsed().expect("a URL");
+        assert!(std::ptr::eq(parsed, endpoint.clone().parsed().expect("the same")));
+        assert_eq!(endpoint, Endpoint::from(parsed.clone()));
+        assert!(Endpoint::new("/relative").parsed().is_none());
+    }
 
     #[test]
     fn a_printed_endpoint_shows_scheme_and_host_only() {

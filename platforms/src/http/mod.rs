@@ -7,12 +7,14 @@
 //! | file | what it does |
 //! |---|---|
 //! | `transport` | [`ReqwestTransport`]: pooled client, deadlines, no redirects, no proxy, capped answers |
+//! | `failure` | which kind of failure a client error is |
 //! | `guard` | which addresses may be connected to |
 //! | `verdict` | status, headers and transport errors to [`SendError`] |
 //! | `retry_after` | `Retry-After` in all its forms |
 //! | `signature` | Standard Webhooks signatures |
 //! | `multipart` | `multipart/form-data` bodies |
 
+mod failure;
 pub mod guard;
 pub mod multipart;
 pub mod retry_after;
@@ -22,7 +24,7 @@ pub mod verdict;
 
 use bytes::Bytes;
 
-pub use transport::ReqwestTransport;
+pub use transport::{ANSWER_BYTES_MAX, ReqwestTransport, TransportConfig};
 
 use crate::contract::{Envelope, HttpRequest, HttpResponse, Receipt, Secret, SendError, Transport};
 

@@ -1,19 +1,165 @@
-//! The transport every adapter uses in production: one pooled reqwest client.
-use std::time::Duration;
+//! The transport every adapter uses in production: pooled HTTP/1.1 over reqwest.
+
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use reqwest::{Client, Response, dns::Resolve, redirect::Policy};
+use rustls::{ClientConfig, pki_types::CertificateDer};
+use rustls_platform_verifier::Verifier;
+use url::Url;
 
-use crate::contract::{HttpRequest, HttpResponse, Transport, TransportError, TransportErrorKind};
+use super::{
+    failure,
+    guard::{PublicResolver, SystemResolver, check_literal},
+};
+use crate::contract::{Endpoint, HttpRequest, HttpResponse, NetworkPolicy, Transport, TransportError, TransportErrorKind};
 
-/// Pooled HTTP over reqwest.
-#[derive(Debug, Clone, Default)]
+/// Longest body of an answer that is kept; what is longer is cut and its connection closed.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+const USER_AGENT: &str = concat!("notifyhub/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How [`ReqwestTransport`] connects.
+#[derive(Clone)]
+pub struct TransportConfig {
+    /// Time for resolving, connecting and the TLS handshake together; at most half of
+    /// [`timeout`](TransportConfig::timeout) is taken, so that running out of time later always means that the
+    /// request had begun to leave. Default: 5 s.
+    pub connect_timeout: Duration,
+    /// Time for the whole exchange. Default: 10 s.
+    pub timeout: Duration,
+    /// Certificates that are trusted besides those of the operating system. Default: none.
+    pub root_certificates: Vec<CertificateDer<'static>>,
+    /// Finds the addresses of names; the address policy is put on top of it. Default: the operating system's.
+    pub resolver: Arc<dyn Resolve>,
+}
+
+impl Default for TransportConfig {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(10),
+            root_certificates: Vec::new(),
+            resolver: Arc::new(SystemResolver),
+        }
+    }
+}
+
+/// Pooled HTTP/1.1 over reqwest, with rustls and ring; nothing global is installed.
+///
+/// - Follows no redirect, uses no proxy whatever the environment says, keeps no cookies, decompresses nothing.
+/// - An answer is read up to [`ANSWER_BYTES_MAX`]; beyond it the connection is dropped.
+/// - [`NetworkPolicy::PublicOnly`] has a client of its own, whose connections were all made to addresses that passed
+///   the [guard](super::guard): a pooled connection never crosses policies.
+/// - As many connections are open as exchanges were in flight at once; idle ones are kept for 90 s.
+///
+/// # Kept connections that died
+///
+/// A server may close an idle connection at the very moment it is used again. The request is put on a new connection
+/// only where no byte of it was written; else the exchange ends as [`TransportErrorKind::Lost`]. Nothing is ever sent
+/// twice here: whether to try again is the engine's decision.
+#[derive(Debug, Clone)]
 pub struct ReqwestTransport {
-    timeout: Duration,
+    public: Client,
+    any: Client,
+}
+
+impl ReqwestTransport {
+    /// Reads the system's root certificates and makes the clients. Must be used on a tokio runtime with I/O and time.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportErrorKind::Tls`] when there are no root certificates or one of the additional ones cannot be read.
+    pub fn new(config: TransportConfig) -> Result<Self, TransportError> {
+        let tls = tls(config.root_certificates.iter().cloned())?;
+        let guarded = Arc::new(PublicResolver::new(config.resolver.clone()));
+        Ok(Self { public: client(&config, tls.clone(), guarded)?, any: client(&config, tls, config.resolver.clone())? })
+    }
+}
+
+fn tls(extra: impl Iterator<Item = CertificateDer<'static>>) -> Result<ClientConfig, TransportError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Verifier::new_with_extra_roots(extra, provider.clone()).map_err(|error| {
+        let detail = format!("cannot load root certificates: {error}; install the package ca-certificates");
+        TransportError::new(TransportErrorKind::Tls, detail)
+    })?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring supports TLS 1.2 and 1.3")
+        .dangerous() // the word for "not rustls' own verifier"; this one asks the operating system's roots
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn client(config: &TransportConfig, tls: ClientConfig, resolver: Arc<dyn Resolve>) -> Result<Client, TransportError> {
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(resolver)
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .user_agent(USER_AGENT)
+        .connect_timeout(config.connect_timeout.min(config.timeout / 2))
+        .timeout(config.timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .build()
+        .map_err(|error| TransportError::new(TransportErrorKind::Invalid, format!("no HTTP client: {}", error.without_url())))
 }
 
 #[async_trait]
 impl Transport for ReqwestTransport {
-    async fn exchange(&self, _request: HttpRequest) -> Result<HttpResponse, TransportError> {
-        Err(TransportError::new(TransportErrorKind::Invalid, "not built"))
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let url = checked(&request.url, request.network)?;
+        let client = match request.network {
+            NetworkPolicy::PublicOnly => &self.public,
+            NetworkPolicy::AllowPrivate => &self.any,
+        };
+        let mut outgoing = reqwest::Request::new(request.method, url.clone());
+        *outgoing.headers_mut() = request.headers;
+        if !request.body.is_empty() {
+            *outgoing.body_mut() = Some(request.body.into());
+        }
+        let mut answer = client.execute(outgoing).await.map_err(|error| failure::of(error, url))?;
+        let headers = std::mem::take(answer.headers_mut());
+        let status = answer.status();
+        let (body, truncated) = read(answer).await;
+        Ok(HttpResponse { status, headers, body, truncated })
+    }
+}
+
+/// The URL of a request that may be sent.
+fn checked(endpoint: &Endpoint, network: NetworkPolicy) -> Result<&Url, TransportError> {
+    let invalid = |detail| TransportError::new(TransportErrorKind::Invalid, detail);
+    let url = endpoint.parsed().ok_or_else(|| invalid("the URL cannot be read, expected http(s)://host/path"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(invalid("the URL's scheme is not http or https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid("the URL holds a user and password, which belong into an authorization header"));
+    }
+    if network == NetworkPolicy::PublicOnly {
+        check_literal(url).map_err(|error| TransportError::new(TransportErrorKind::Blocked, error.to_string()))?;
+    }
+    Ok(url)
+}
+
+/// The body, and whether it is incomplete. Copied, so that the connection's own buffer is free again.
+async fn read(mut answer: Response) -> (Bytes, bool) {
+    let mut body = BytesMut::new();
+    loop {
+        match answer.chunk().await {
+            Ok(Some(piece)) => body.extend_from_slice(&piece),
+            Ok(None) => return (body.freeze(), false),
+            Err(_) => return (body.freeze(), true),
+        }
+        if body.len() > ANSWER_BYTES_MAX {
+            body.truncate(ANSWER_BYTES_MAX);
+            return (body.freeze(), true);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A clock that stands still.
+//! Clocks for tests: one that stands still, and tokio's.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -36,5 +36,25 @@ impl Clock for FixedClock {
         if deadline > self.now {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// The time of the tokio runtime, which a test may have paused, and the system's wall clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokioClock;
+
+#[async_trait]
+#[expect(clippy::disallowed_methods, reason = "a clock is where time comes from")]
+impl Clock for TokioClock {
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    async fn sleep_until(&self, deadline: Instant) {
+        tokio::time::sleep_until(deadline.into()).await;
     }
 }

@@ -1,5 +1,15 @@
 //! What tests of adapters, and of programs that use them, need.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `fault` | [`FaultServer`]: an HTTP server that records requests and misbehaves on demand |
+//! | `fake` | [`FakePlatform`]: a platform that records envelopes and answers by script |
+//! | `clock` | [`FixedClock`], which stands still, and [`TokioClock`] |
 
 mod clock;
+mod fake;
+mod fault;
 
-pub use clock::FixedClock;
+pub use clock::{FixedClock, TokioClock};
+pub use fake::{FakePlatform, Reaction};
+pub use fault::{Answer, Fault, FaultServer, RecordedRequest};

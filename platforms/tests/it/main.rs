@@ -1,0 +1,3 @@
+//! What the shipped adapters put on the wire and make of the answers, over real sockets; one module per adapter.
+
+mod transport;
