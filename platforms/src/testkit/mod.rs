@@ -4,12 +4,15 @@
 //! |---|---|
 //! | `fault` | [`FaultServer`]: an HTTP server that records requests and misbehaves on demand |
 //! | `fake` | [`FakePlatform`]: a platform that records envelopes and answers by script |
+//! | `scripted` | [`ScriptedTransport`]: a transport in memory that records requests and answers by script |
 //! | `clock` | [`FixedClock`], which stands still, and [`TokioClock`] |
 
 mod clock;
 mod fake;
 mod fault;
+mod scripted;
 
 pub use clock::{FixedClock, TokioClock};
 pub use fake::{FakePlatform, Reaction};
 pub use fault::{Answer, Fault, FaultServer, RecordedRequest};
+pub use scripted::{ScriptedTransport, answer};
