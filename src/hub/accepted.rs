@@ -6,9 +6,9 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use super::{OutcomeError, error::HubError};
 use crate::{
-    dispatch::Replies,
+    dispatch::Waiter,
     store::{Durability, Store},
-    task::{CorrelationId, NotificationId, Outcome, TaskId},
+    task::{CorrelationId, NotificationId, Outcome, Task, TaskId},
 };
 
 /// An accepted notification: stored, with all its tasks, and on its way.
@@ -19,10 +19,9 @@ pub struct Accepted {
     pub durability: Durability,
     /// What stands in every log line and event about it.
     pub correlation_id: CorrelationId,
-    /// Its tasks, one per target, in order; empty where the same idempotency key was accepted before.
-    pub tasks: Vec<AcceptedTask>,
+    pub(super) tasks: Vec<Arc<Task>>,
     pub(super) store: Arc<dyn Store>,
-    pub(super) replies: Replies,
+    pub(super) waiter: Waiter,
 }
 
 /// One task of an accepted notification.
@@ -35,6 +34,11 @@ pub struct AcceptedTask {
 }
 
 impl Accepted {
+    /// Its tasks, one per target, in order; none where the same idempotency key was accepted before.
+    pub fn tasks(&self) -> impl Iterator<Item = AcceptedTask> {
+        self.tasks.iter().map(|task| AcceptedTask { id: task.id, target: task.target() })
+    }
+
     /// Waits until every target has reached a final state. Always resolves: when the hub is shut down first, with what
     /// is known then. May be dropped and called again.
     ///
@@ -42,12 +46,14 @@ impl Accepted {
     ///
     /// [`OutcomeError`] if the store has forgotten the notification or cannot be read.
     pub async fn outcome(&self) -> Result<Outcome, OutcomeError> {
-        let waiter = self.replies.register(self.id);
-        let known = self.find().await?;
-        if known.is_final() {
-            return Ok(known);
+        if self.tasks.is_empty() {
+            // Accepted before, under the same key: it may have finished before anybody waited.
+            let known = self.find().await?;
+            if known.is_final() {
+                return Ok(known);
+            }
         }
-        match waiter.outcome().await {
+        match self.waiter.outcome().await {
             Some(outcome) => Ok(outcome),
             None => self.find().await,
         }
