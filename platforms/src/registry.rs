@@ -52,7 +52,10 @@ impl Registry {
 
     /// Every adapter this package ships.
     pub fn builtin() -> Self {
-        Self::empty().with::<Webhook>()
+        let registry = Self::empty().with::<Webhook>();
+        #[cfg(feature = "email")]
+        let registry = registry.with::<crate::email::Email>();
+        registry
     }
 
     /// Adds an adapter; one of the same kind is replaced.
