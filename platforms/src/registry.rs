@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     contract::{Adapter, ConfigError, Parts, Platform},
-    generic::webhook::Webhook,
+    generic::{console::Console, file::FileLog, webhook::Webhook},
 };
 
 /// The adapters a program knows, by the word users type. A value, not a global: two hubs may know different ones.
@@ -52,7 +52,7 @@ impl Registry {
 
     /// Every adapter this package ships.
     pub fn builtin() -> Self {
-        let registry = Self::empty().with::<Webhook>();
+        let registry = Self::empty().with::<Webhook>().with::<FileLog>().with::<Console>();
         #[cfg(feature = "email")]
         let registry = registry.with::<crate::email::Email>();
         registry

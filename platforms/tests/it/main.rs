@@ -2,5 +2,7 @@
 
 #[cfg(feature = "email")]
 mod email;
+#[cfg(unix)]
+mod local;
 mod transport;
 mod webhook;

@@ -1,15 +1,14 @@
 //! A message to the bytes of a body, written once, from borrowed parts.
 
-use std::fmt;
-
-use base64::{display::Base64Display, engine::general_purpose::STANDARD};
-use jiff::Timestamp;
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::config::BodyKind;
-use crate::contract::{Action, Attachment, AttachmentContent, Envelope, Field, Format, Mention, Message, Priority};
+use super::{
+    super::record::{Data, Shown, Time},
+    config::BodyKind,
+};
+use crate::contract::{Envelope, Message, Priority};
 
 /// The adapter's name in [`Extras::raw`](crate::contract::Extras::raw).
 const KIND: &str = "webhook";
@@ -78,15 +77,6 @@ impl<'a> CloudEvent<'a> {
     }
 }
 
-/// Serialises what can be printed, without a string in between.
-struct Shown<T>(T);
-
-impl<T: fmt::Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
 /// `notification.sent`, or the message's kind where that is a word of dot-separated `[a-zA-Z0-9_]`.
 struct Type<'a>(&'a Message);
 
@@ -104,16 +94,6 @@ fn is_type(kind: &str) -> bool {
     kind.split('.').all(word)
 }
 
-/// When the notification was accepted: RFC 3339, to the millisecond.
-struct Time<'a>(&'a Envelope);
-
-impl Serialize for Time<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let time = Timestamp::try_from(self.0.accepted_at).unwrap_or(Timestamp::MAX);
-        serializer.collect_str(&format_args!("{time:.3}"))
-    }
-}
-
 /// The `data` of an event: what the caller gave as `raw.webhook`, else the message.
 struct Payload<'a>(&'a Envelope);
 
@@ -123,85 +103,6 @@ impl Serialize for Payload<'_> {
             Some(raw) => raw.serialize(serializer),
             None => Data::new(self.0).serialize(serializer),
         }
-    }
-}
-
-#[derive(Serialize)]
-struct Data<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    title: Option<&'a str>,
-    body: &'a str,
-    format: Format,
-    priority: Priority,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    fields: &'a [Field],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    actions: &'a [Action],
-    #[serde(skip_serializing_if = "Attachments::is_empty")]
-    attachments: Attachments<'a>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    mentions: &'a [Mention],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image_url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    click_url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thread_key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    correlation_id: Option<&'a str>,
-}
-
-impl<'a> Data<'a> {
-    fn new(envelope: &'a Envelope) -> Self {
-        let message = &*envelope.message;
-        let extras = message.extras();
-        Self {
-            title: message.title.as_deref(),
-            body: &message.body,
-            format: message.format,
-            priority: message.priority,
-            kind: message.kind.as_deref(),
-            fields: &extras.fields,
-            actions: &extras.actions,
-            attachments: Attachments(&extras.attachments),
-            mentions: &extras.mentions,
-            image_url: extras.image_url.as_deref(),
-            click_url: extras.click_url.as_deref(),
-            thread_key: extras.thread_key.as_deref(),
-            correlation_id: envelope.correlation_id.as_deref(),
-        }
-    }
-}
-
-/// `[{"name":…,"mime":…,"base64":…}]`, or `url` instead of `base64`.
-struct Attachments<'a>(&'a [Attachment]);
-
-impl Attachments<'_> {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Serialize for Attachments<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(File))
-    }
-}
-
-struct File<'a>(&'a Attachment);
-
-impl Serialize for File<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut file = serializer.serialize_map(Some(3))?;
-        file.serialize_entry("name", &self.0.name)?;
-        file.serialize_entry("mime", &self.0.mime)?;
-        match &self.0.content {
-            AttachmentContent::Bytes(bytes) => file.serialize_entry("base64", &Shown(Base64Display::new(bytes, &STANDARD)))?,
-            AttachmentContent::Url(url) => file.serialize_entry("url", url)?,
-        }
-        file.end()
     }
 }
 

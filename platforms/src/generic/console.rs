@@ -1,0 +1,194 @@
+//! Standard output, standard error or any other writer, `type = "console"`.
+
+use std::{
+    env, fmt,
+    io::{self, ErrorKind, IsTerminal, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use url::Url;
+
+use super::record;
+use crate::contract::{
+    Adapter, Capabilities, ConfigError, Envelope, Format, Idempotency, Parts, Platform, Priority, Receipt, RecipientRule,
+    SendError, UrlTarget,
+};
+
+/// The keys of a `type = "console"` table.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsoleConfig {
+    /// Where to: `stdout` (default) or `stderr`.
+    #[serde(default)]
+    pub stream: Stream,
+    /// One line of `text` (default) or of `json` per message.
+    #[serde(default)]
+    pub format: ConsoleFormat,
+    /// Whether text is coloured by priority: `auto` (default: on a terminal, unless `NO_COLOR` is set), `always`, `never`.
+    #[serde(default)]
+    pub color: Color,
+}
+
+/// A standard stream of the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output.
+    #[default]
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How a message is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ConsoleFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// When text is coloured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Writes one line per message. Control characters are escaped: no message can move the cursor, forge a line or talk to the terminal.
+///
+/// Lines are written whole, one after the other, on a thread that may block.
+#[derive(Clone)]
+pub struct Console {
+    format: ConsoleFormat,
+    is_colored: bool,
+    target: Arc<Mutex<Box<dyn Write + Send>>>,
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Console").field("format", &self.format).field("is_colored", &self.is_colored).finish_non_exhaustive()
+    }
+}
+
+impl Console {
+    /// Writes to any writer instead of a standard stream, without colours.
+    pub fn to(writer: impl Write + Send + 'static, format: ConsoleFormat) -> Self {
+        Self { format, is_colored: false, target: Arc::new(Mutex::new(Box::new(writer))) }
+    }
+
+    fn line(&self, envelope: &Envelope) -> Result<String, SendError> {
+        if self.format == ConsoleFormat::Json {
+            return record::json_line(envelope, Self::KIND);
+        }
+        let text = record::text_line(envelope);
+        let color = match envelope.message.priority {
+            Priority::Urgent => "1;31",
+            Priority::High => "33",
+            Priority::Normal => "",
+            Priority::Low => "2",
+        };
+        Ok(if self.is_colored && !color.is_empty() { format!("\x1b[{color}m{text}\x1b[0m\n") } else { text + "\n" })
+    }
+}
+
+#[async_trait]
+impl Platform for Console {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            formats: &[Format::Text, Format::Markdown, Format::Html],
+            idempotency: Idempotency::Receiver,
+            attachments: self.format == ConsoleFormat::Json,
+            recipient: RecipientRule::Optional,
+            ..Capabilities::default()
+        }
+    }
+
+    async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
+        let line = self.line(envelope)?;
+        let target = self.target.clone();
+        // A pipe whose reader is slow blocks whoever writes.
+        let written = tokio::task::spawn_blocking(move || {
+            let mut target = target.lock().unwrap_or_else(PoisonError::into_inner);
+            target.write_all(line.as_bytes()).and_then(|()| target.flush())
+        });
+        match written.await {
+            Ok(Ok(())) => Ok(Receipt::accepted()),
+            Ok(Err(error)) => Err(verdict(&error)),
+            Err(error) => Err(SendError::ambiguous(format!("the writing thread failed: {error}"))),
+        }
+    }
+
+    /// There is nothing to prove without writing.
+    async fn check(&self) -> Result<(), SendError> {
+        Ok(())
+    }
+}
+
+/// A reader that has gone away does not come back; a full disk may be emptied. After a failed write part of the
+/// line may have been seen.
+fn verdict(error: &io::Error) -> SendError {
+    match error.kind() {
+        ErrorKind::BrokenPipe => SendError::unauthorized("nobody reads the console any more"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            SendError::unavailable(format!("the console cannot be written to: {error}"))
+        }
+        _ => SendError::ambiguous(format!("the console cannot be written to: {error}")),
+    }
+}
+
+impl Adapter for Console {
+    const KIND: &'static str = "console";
+    const SUMMARY: &'static str = "Standard output or standard error, one line per message";
+    const SCHEMES: &'static [&'static str] = &["console"];
+    type Config = ConsoleConfig;
+
+    fn build(config: ConsoleConfig, _parts: &Parts) -> Result<Self, ConfigError> {
+        let (target, is_terminal): (Box<dyn Write + Send>, bool) = match config.stream {
+            Stream::Stdout => (Box::new(io::stdout()), io::stdout().is_terminal()),
+            Stream::Stderr => (Box::new(io::stderr()), io::stderr().is_terminal()),
+        };
+        let is_colored = match config.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                is_terminal
+                    && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+                    && env::var_os("TERM").is_none_or(|term| term != "dumb")
+            }
+        };
+        Ok(Self { format: config.format, is_colored, target: Arc::new(Mutex::new(target)) })
+    }
+
+    /// `console://`, `console://stderr`, `console://stdout?format=json`.
+    fn from_url(url: &str) -> Result<UrlTarget<ConsoleConfig>, ConfigError> {
+        let wrong = || ConfigError::new("expected console://[stdout|stderr][?format=text|json]");
+        let url = Url::parse(url).map_err(|_| wrong())?;
+        let stream = match url.host_str().unwrap_or_default() {
+            "" | "stdout" => Stream::Stdout,
+            "stderr" => Stream::Stderr,
+            _ => return Err(wrong()),
+        };
+        let mut config = ConsoleConfig { stream, ..ConsoleConfig::default() };
+        for (key, value) in url.query_pairs() {
+            config.format = match (&*key, &*value) {
+                ("format", "text") => ConsoleFormat::Text,
+                ("format", "json") => ConsoleFormat::Json,
+                _ => return Err(wrong()),
+            };
+        }
+        Ok(UrlTarget { config, recipient: None })
+    }
+}
