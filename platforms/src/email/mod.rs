@@ -3,10 +3,32 @@
 //! One envelope is one mail to one recipient in one transaction, so every recipient has an outcome of its own.
 //! Connections are kept and reused; a connection whose state is not known for certain is never used again.
 //!
+//! ```toml
+//! [platforms.mail]
+//! type = "email"
+//! host = "smtp.example.com"          # port 587 with STARTTLS, unless `port` and `security` say otherwise
+//! username = "alerts@example.com"
+//! password = { env = "SMTP_PASSWORD" }
+//! from = "Acme Alerts <alerts@example.com>"
+//! ```
+//!
+//! | what a message has | what the mail has |
+//! |---|---|
+//! | title, or the first line of the body | `Subject` |
+//! | text | one `text/plain` part |
+//! | markdown | the source as `text/plain`, and `text/html` |
+//! | HTML | its text as `text/plain`, and `text/html` |
+//! | fields, actions, links, picture, attachments by URL | lines of the text; a table and links in the HTML |
+//! | attachments with bytes | parts of their own |
+//! | priority other than normal | `X-Priority`, `Importance` |
+//! | thread key | `In-Reply-To`, `References` |
+//! | `raw.email` | `headers` and `reply_to` of this mail alone |
+//!
 //! | file | what it does |
 //! |---|---|
 //! | `platform` | [`Email`]: the adapter |
 //! | `config` | [`EmailConfig`]: its keys |
+//! | `build` | configuration to adapter |
 //! | `address` | `mailto://` and `mailtos://` URLs |
 //! | `mailbox` | `Ada <ada@example.com>`, read and checked |
 //! | `header` | header fields a user may set |
@@ -20,6 +42,7 @@
 
 mod address;
 mod body;
+mod build;
 mod config;
 mod header;
 mod letter;

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::Fsync;
@@ -31,7 +32,7 @@ pub(super) struct Appender {
 
 #[derive(Debug)]
 struct OpenFile {
-    file: File,
+    file: Arc<File>,
     /// Whether it ends in the middle of a line: the next one begins on a line of its own.
     is_torn: bool,
 }
@@ -46,14 +47,16 @@ impl Appender {
 
     /// Appends each line, in order; one result each.
     pub(super) fn append(&mut self, lines: &[Line]) -> Vec<Result<(), SendError>> {
-        let mut results: Vec<_> = lines.iter().map(|(path, line)| self.append_one(path, line)).collect();
-        if self.rules.fsync == Fsync::Batch {
-            for ((path, _), result) in lines.iter().zip(&mut results).filter(|(_, result)| result.is_ok()) {
-                // Syncing the same file again has nothing left to do and costs next to nothing.
-                *result = self.open.get(path).map_or(Ok(()), |open| sync(&open.file));
-            }
+        let written: Vec<_> = lines.iter().map(|(path, line)| self.append_one(path, line)).collect();
+        if self.rules.fsync != Fsync::Batch {
+            return written.into_iter().map(|result| result.map(drop)).collect();
         }
-        results
+        // Each file once, also one that was rotated away in the middle of the batch.
+        let mut synced = HashMap::new();
+        for file in written.iter().flatten() {
+            synced.entry(Arc::as_ptr(file)).or_insert_with(|| sync(file));
+        }
+        written.into_iter().map(|result| result.and_then(|file| synced[&Arc::as_ptr(&file)].clone())).collect()
     }
 
     /// Opens a file as a write would, and writes nothing.
@@ -61,13 +64,14 @@ impl Appender {
         self.opened(path, 0).map(drop).map_err(|error| verdict(path, &error))
     }
 
-    fn append_one(&mut self, path: &Path, line: &str) -> Result<(), SendError> {
+    /// Returns the file the line is in.
+    fn append_one(&mut self, path: &Path, line: &str) -> Result<Arc<File>, SendError> {
         let fsync = self.rules.fsync;
         let open = self.opened(path, line.len() as u64).map_err(|error| verdict(path, &error))?;
         let mut bytes = Vec::with_capacity(line.len() + 1);
         bytes.extend(open.is_torn.then_some(b'\n'));
         bytes.extend_from_slice(line.as_bytes());
-        let written = write_once(&mut open.file, &bytes).map_err(|error| verdict(path, &error))?;
+        let written = write_once(&open.file, &bytes).map_err(|error| verdict(path, &error))?;
         open.is_torn = written < bytes.len() && (written > 0 || open.is_torn);
         if written < bytes.len() {
             return Err(SendError::unavailable(format!(
@@ -76,7 +80,10 @@ impl Appender {
                 bytes.len()
             )));
         }
-        if fsync == Fsync::Always { sync(&open.file) } else { Ok(()) }
+        if fsync == Fsync::Always {
+            sync(&open.file)?;
+        }
+        Ok(open.file.clone())
     }
 
     /// The file at `path`, as it is there now: reopened if it was moved away, rotated if the line does not fit.
@@ -100,7 +107,7 @@ impl Appender {
 }
 
 /// One write call, so that the line is whole whoever else appends; only a signal before the first byte is tried again.
-fn write_once(file: &mut File, bytes: &[u8]) -> io::Result<usize> {
+fn write_once(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
     loop {
         match file.write(bytes) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -131,12 +138,12 @@ fn open(path: &Path, rules: &Rules) -> io::Result<OpenFile> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()?;
     }
-    let is_torn = ends_in_a_line(&mut file)?;
-    Ok(OpenFile { file, is_torn })
+    let is_torn = lacks_a_line_end(&mut file)?;
+    Ok(OpenFile { file: Arc::new(file), is_torn })
 }
 
 /// Whether the last byte is no line end.
-fn ends_in_a_line(file: &mut File) -> io::Result<bool> {
+fn lacks_a_line_end(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);
     }
