@@ -9,10 +9,13 @@ mod policy;
 mod pool;
 mod routing;
 mod shutdown;
-mod store;
+pub mod store;
 pub mod task;
 mod telemetry;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
+pub use config::Config;
 pub use hub::{
     Accepted, AcceptedTask, Batch, Cancellation, Hub, HubBuilder, HubError, OutcomeError, Progress, ShutdownForced, StartError,
     Stats, UrlTargets,
@@ -22,4 +25,6 @@ pub use notifyhub_platforms::{
     contract::{Format, Message, Priority},
 };
 pub use routing::TargetMistake;
+pub use store::{Counts, Durability};
 pub use task::{Notification, NotificationId, Outcome, PlatformName, Target, TaskId, TaskState};
+pub use telemetry::{EventStream, Missed, PlatformStats, WorkerStats};

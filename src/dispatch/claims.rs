@@ -13,6 +13,9 @@ use crate::store::{Claimed, Credits, StoreError};
 /// Tasks this process holds at most, at least this many: more does not make it faster and costs memory.
 const HELD_MAX: usize = 512;
 
+/// A claim is made once this part of the room is free.
+const CLAIM_ROOM_PART: usize = 8;
+
 /// Credit of a lane that this process does not know yet.
 const NEW_LANE_CREDIT: usize = 64;
 
@@ -30,17 +33,27 @@ impl Dispatcher {
         self.held_max.saturating_sub(self.ledger.len())
     }
 
-    /// Starts a claim, if one is wanted and at least half of the room is free.
+    /// Starts a claim if one is wanted and there is room for a good number of tasks; gives back first what lanes hold
+    /// beyond their credit.
     pub(super) fn claim(&mut self) -> Option<BoxFuture<'static, Result<Claimed, StoreError>>> {
-        if !self.claim_wanted || self.room() < self.held_max / 2 {
+        let wanted = self.claim_wanted && self.room() >= self.held_max / CLAIM_ROOM_PART;
+        if !wanted && self.overflow.is_empty() {
             return None;
         }
-        self.claim_wanted = false;
         let now = self.clock.now();
-        let lanes = self.lane_of.iter().map(|(key, index)| (key.clone(), self.lanes[*index].credit(now))).collect();
-        let credits = Credits { total: self.room(), lanes, others: NEW_LANE_CREDIT };
-        let store = self.store.clone();
-        Some(Box::pin(async move { store.claim(&credits).await }))
+        let mut credits = Credits::default();
+        if wanted {
+            self.claim_wanted = false;
+            let lanes = self.lane_of.iter().map(|(key, index)| (key.clone(), self.lanes[*index].credit(now))).collect();
+            credits = Credits { total: self.room(), lanes, others: NEW_LANE_CREDIT };
+        }
+        let (store, overflow) = (self.store.clone(), std::mem::take(&mut self.overflow));
+        Some(Box::pin(async move {
+            if !overflow.is_empty() {
+                store.release(overflow).await?;
+            }
+            store.claim(&credits).await
+        }))
     }
 
     /// Takes in what was claimed.

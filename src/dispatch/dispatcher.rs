@@ -24,7 +24,7 @@ use crate::{
     pool::{PoolEvent, Roster, balancer},
     routing::SharedDirectory,
     shutdown::Scope,
-    store::{ArrivalReceiver, Claimed, Lease, Store, StoreError},
+    store::{ArrivalReceiver, Claimed, Lease, LeaseToken, Store, StoreError},
     task::{LaneKey, TaskId},
     telemetry::{Board, EventBus},
 };
@@ -94,6 +94,7 @@ pub struct Dispatcher {
     pub(super) settler: Settler,
     pub(super) held_max: usize,
     pub(super) claim_wanted: bool,
+    pub(super) overflow: Vec<(LeaseToken, TaskId)>,
     pub(super) next_due: Option<Instant>,
     settling: Option<BoxFuture<'static, ()>>,
     claiming: Option<BoxFuture<'static, Result<Claimed, StoreError>>>,
@@ -146,6 +147,7 @@ impl Dispatcher {
             settler: Settler::new(desk),
             held_max,
             claim_wanted: true,
+            overflow: Vec::new(),
             next_due: None,
             settling: None,
             claiming: None,
@@ -213,7 +215,11 @@ impl Dispatcher {
 
     /// Whether nothing is under way any more.
     fn is_settled(&self) -> bool {
-        self.ledger.len() == 0 && self.settling.is_none() && self.claiming.is_none() && self.settler.is_empty()
+        self.ledger.len() == 0
+            && self.overflow.is_empty()
+            && self.settling.is_none()
+            && self.claiming.is_none()
+            && self.settler.is_empty()
     }
 
     /// Wakes at the earliest moment a parked lane may go on or a stored task becomes due.

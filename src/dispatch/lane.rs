@@ -31,6 +31,17 @@ pub struct Lane {
     lingers_until: Option<Instant>,
 }
 
+/// What bounds the next batch of any lane.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimits {
+    /// Most tasks of one batch.
+    pub batch_size: usize,
+    /// How long a batch may wait to fill.
+    pub linger: Duration,
+    /// Most sends one lane may have under way.
+    pub share: usize,
+}
+
 /// Whether a lane may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {
@@ -62,8 +73,11 @@ impl Lane {
     }
 
     /// How many tasks may go out now as far as the lane itself knows; its rate limit is asked task by task.
-    pub fn readiness(&mut self, now: Instant, batch_size: usize, linger: Duration) -> Readiness {
-        let free = self.entry.delivery.max_in_flight.saturating_sub(self.in_flight);
+    ///
+    /// Only batches that go out in one native call linger: for the others a full batch gains nothing.
+    pub fn readiness(&mut self, now: Instant, limits: BatchLimits) -> Readiness {
+        let BatchLimits { batch_size, linger, share } = limits;
+        let free = self.entry.delivery.max_in_flight.min(share).saturating_sub(self.in_flight);
         if self.queue.is_empty() || free == 0 {
             self.lingers_until = None;
             return Readiness::Waiting;
@@ -75,7 +89,7 @@ impl Lane {
             self.rests_until = None;
         }
         let batch = self.batch_max(batch_size).min(free);
-        if self.queue.len() < batch && !linger.is_zero() {
+        if self.queue.len() < batch && self.is_batching() && !linger.is_zero() {
             let until = *self.lingers_until.get_or_insert(now + linger);
             if now < until {
                 return Readiness::Parked(until);
@@ -87,10 +101,12 @@ impl Lane {
 
     /// Most tasks of one batch of this lane.
     fn batch_max(&self, batch_size: usize) -> usize {
-        match self.entry.capabilities.batch_max {
-            0 | 1 => batch_size,
-            native => native.min(batch_size),
-        }
+        if self.is_batching() { self.entry.capabilities.batch_max.min(batch_size) } else { batch_size }
+    }
+
+    /// Whether its batches go out in one native call.
+    pub fn is_batching(&self) -> bool {
+        self.entry.capabilities.batch_max > 1
     }
 
     /// Takes the rate limit's allowance for one task, or rests until there is some.
@@ -118,12 +134,17 @@ impl Lane {
         self.rests_until.is_some_and(|until| now < until)
     }
 
-    /// Tasks it may hold, queued and in flight, and how many more it can take.
+    /// How many more tasks it can take, queued and in flight together.
     pub fn credit(&self, now: Instant) -> usize {
         if self.is_resting(now) {
             return 0;
         }
         self.held_max().saturating_sub(self.queue.len() + self.in_flight)
+    }
+
+    /// Whether it holds as many tasks as it may.
+    pub fn is_full(&self) -> bool {
+        self.queue.len() + self.in_flight >= self.held_max()
     }
 
     /// Whether it should be refilled from the store.

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     dispatcher::Dispatcher,
-    lane::{Lane, Readiness},
+    lane::{BatchLimits, Lane, Readiness},
 };
 use crate::{
     pool::{Item, Job},
@@ -17,12 +17,16 @@ use crate::{
 };
 
 impl Dispatcher {
-    /// Takes in a claimed task: it queues on its lane.
+    /// Takes in a claimed task: it queues on its lane, or goes back to the store if the lane holds too many already.
     pub(super) fn accept(&mut self, lease: Lease) {
         let Some(index) = self.lane(&lease) else {
             self.end_unsent(&lease, Disposition::Dead(DeadReason::PlatformGone));
             return;
         };
+        if self.lanes[index].is_full() {
+            self.overflow.push((lease.token, lease.task.id));
+            return;
+        }
         let key = self.ledger.insert(lease, index);
         self.lanes[index].queue.push_back(key);
         self.ready(index);
@@ -57,7 +61,7 @@ impl Dispatcher {
         if self.ring.is_empty() {
             return;
         }
-        let wall = self.clock.wall();
+        let (wall, share) = (self.clock.wall(), self.lane_share());
         while let Some(index) = self.ring.pop_front() {
             let room = self.roster.room();
             if room == 0 {
@@ -66,7 +70,8 @@ impl Dispatcher {
             }
             let lane = &mut self.lanes[index];
             lane.in_ring = false;
-            match lane.readiness(now, self.config.batch_size.min(room), self.config.linger) {
+            let limits = BatchLimits { batch_size: self.config.batch_size.min(room), linger: self.config.linger, share };
+            match lane.readiness(now, limits) {
                 Readiness::Ready(count) => {
                     let given = self.give_batch(index, count, wall);
                     self.ready(index);
@@ -78,6 +83,13 @@ impl Dispatcher {
                 Readiness::Waiting => {}
             }
         }
+    }
+
+    /// Most sends one lane may have under way: three quarters of all slots, so that a platform that hangs leaves room
+    /// for the others.
+    fn lane_share(&self) -> usize {
+        let slots = self.config.min_workers * self.config.slots;
+        (slots - slots / 4).max(1)
     }
 
     /// Gives up to `count` tasks of a lane to a worker. False if no worker took them; they are back in their place then.
@@ -94,7 +106,7 @@ impl Dispatcher {
         let job = Job {
             platform: lane.entry.platform.clone(),
             timeout: lane.entry.delivery.timeout,
-            native_batch: lane.entry.capabilities.batch_max > 1,
+            native_batch: lane.is_batching(),
             items: items.collect(),
         };
         let Ok(given) = self.roster.give(job) else {
@@ -194,12 +206,13 @@ impl Dispatcher {
     /// Gives back to the store what queues here, unattempted.
     pub(super) async fn release_queued(&mut self) {
         let keys: Vec<_> = self.ledger.iter().filter(|(_, held)| held.with.is_none()).map(|(key, _)| key).collect();
-        if keys.is_empty() {
+        let mut leases = std::mem::take(&mut self.overflow);
+        let held = keys.into_iter().filter_map(|key| self.ledger.remove(key));
+        leases.extend(held.map(|held| (held.lease.token, held.lease.task.id)));
+        if leases.is_empty() {
             return;
         }
         self.lanes.iter_mut().for_each(|(_, lane)| lane.queue.clear());
-        let held: Vec<_> = keys.into_iter().filter_map(|key| self.ledger.remove(key)).collect();
-        let leases: Vec<_> = held.iter().map(|held| (held.lease.token, held.lease.task.id)).collect();
         let released = leases.len();
         match self.store.release(leases).await {
             Ok(()) => tracing::info!(released, "shutting down: gave {released} waiting tasks back to the store"),

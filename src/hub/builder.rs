@@ -7,13 +7,12 @@ use std::{
 
 use notifyhub_platforms::{
     Platform, Registry,
-    contract::{ConfigError, Parts, Transport},
-    http::ReqwestTransport,
+    contract::{ConfigError, Transport},
 };
 use rand::{TryRngCore, rngs::OsRng};
 use tokio::{runtime::Handle, sync::mpsc};
 
-use super::{Hub, Inner, StartError, urls::UrlPlatforms};
+use super::{Hub, Inner, StartError, parts::PartsSource, urls::UrlPlatforms};
 use crate::{
     clock::{Clock, SystemClock},
     config::{Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig},
@@ -172,7 +171,7 @@ impl HubBuilder {
         let runtime = self.runtime.clone().or_else(|| Handle::try_current().ok()).ok_or(StartError::NoRuntime)?;
         let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
         let registry = self.registry.clone().unwrap_or_else(Registry::builtin);
-        let parts = self.parts(clock.clone());
+        let parts = Arc::new(PartsSource::new(self.transport.clone(), clock.clone(), &self.config));
         let directory = SharedDirectory::new(self.directory(&registry, &parts)?);
         let seed = self.seed.unwrap_or_else(|| OsRng.try_next_u64().unwrap_or_default());
         let store = self.store.clone().unwrap_or_else(|| memory_store(&self.config.store, clock.clone()));
@@ -190,16 +189,7 @@ impl HubBuilder {
         Ok(start(self.config.pool, directory, urls, store, clock, Scope::new(runtime), seed))
     }
 
-    /// What adapters are handed. A transport that cannot be made matters only once something needs it.
-    fn parts(&self, clock: Arc<dyn Clock>) -> Result<Parts, ConfigError> {
-        let transport = match &self.transport {
-            Some(transport) => transport.clone(),
-            None => Arc::new(ReqwestTransport::default()),
-        };
-        Ok(Parts { transport, clock, allow_private_networks: false })
-    }
-
-    fn directory(&self, registry: &Registry, parts: &Result<Parts, ConfigError>) -> Result<Directory, StartError> {
+    fn directory(&self, registry: &Registry, parts: &PartsSource) -> Result<Directory, StartError> {
         let mut directory = Directory { groups: self.config.groups.clone(), ..Directory::default() };
         for (name, config) in &self.config.platforms {
             let entry =
@@ -240,9 +230,9 @@ fn configured(
     name: &PlatformName,
     config: &PlatformConfig,
     registry: &Registry,
-    parts: &Result<Parts, ConfigError>,
+    parts: &PartsSource,
 ) -> Result<PlatformEntry, ConfigError> {
-    let platform = registry.build(&config.kind, config.settings.clone(), &parts.clone()?)?;
+    let platform = registry.build(&config.kind, config.settings.clone(), &parts.get()?)?;
     Ok(PlatformEntry {
         name: name.clone(),
         kind: config.kind.as_str().into(),

@@ -6,13 +6,14 @@
 //! | `submit` | [`Hub::send`], [`Hub::send_all`], [`Hub::deliver`]: from notification to stored tasks |
 //! | `accepted` | [`Accepted`] and [`Batch`]: what a caller holds afterwards |
 //! | `control` | [`Hub::cancel`], [`Hub::remove_platform`], [`Hub::stats`], [`Hub::subscribe`], [`Hub::shutdown`] |
-//! | `urls` | platforms that come as URLs |
+//! | `urls`, `parts` | platforms that come as URLs; what adapters are handed |
 //! | `error` | how a call can fail |
 
 mod accepted;
 mod builder;
 mod control;
 mod error;
+mod parts;
 mod submit;
 mod urls;
 

@@ -2,12 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use notifyhub_platforms::{
-    Registry,
-    contract::{ConfigError, Parts},
-};
+use notifyhub_platforms::Registry;
 
-use super::UrlTargets;
+use super::{UrlTargets, parts::PartsSource};
 use crate::{
     config::DeliveryConfig,
     routing::{PlatformEntry, SharedDirectory, TargetMistake},
@@ -21,7 +18,7 @@ const URLS_MAX: usize = 1000;
 pub struct UrlPlatforms {
     pub allowed: UrlTargets,
     pub registry: Registry,
-    pub parts: Result<Parts, ConfigError>,
+    pub parts: Arc<PartsSource>,
     pub delivery: DeliveryConfig,
     /// One at a time: the same new URL named twice at once is made once. Never held across an `.await`.
     pub making: Mutex<()>,
@@ -30,7 +27,11 @@ pub struct UrlPlatforms {
 impl UrlPlatforms {
     /// Makes the platforms of those targets that are URLs nobody has named before.
     pub fn make_known(&self, directory: &SharedDirectory, targets: &[Arc<str>]) -> Result<(), Vec<TargetMistake>> {
-        let urls = targets.iter().filter(|target| target.contains("://"));
+        if !targets.iter().any(|target| target.contains("://")) {
+            return Ok(());
+        }
+        let known = directory.load();
+        let urls = targets.iter().filter(|target| target.contains("://") && !known.urls.contains_key(target.trim()));
         let mut mistakes = Vec::new();
         for text in urls {
             if let Ok(target @ Target::Url(_)) = text.parse::<Target>()
@@ -52,7 +53,7 @@ impl UrlPlatforms {
         if known.urls.len() >= URLS_MAX {
             return Err(format!("more than {URLS_MAX} different URLs; configure a platform and use its name"));
         }
-        let mut parts = self.parts.clone().map_err(|error| error.to_string())?;
+        let mut parts = self.parts.get().map_err(|error| error.to_string())?;
         parts.allow_private_networks = self.allowed == UrlTargets::Trusted;
         let made = self.registry.from_url(url, &parts).map_err(|error| error.to_string())?;
         let scheme = url.split_once("://").map_or(made.kind, |(scheme, _)| scheme);

@@ -80,9 +80,4 @@ impl Roster {
             entry.tally.errors.fetch_add(u64::from(failed), Relaxed);
         }
     }
-
-    /// Lets all workers finish what they have and end: their inboxes are closed.
-    pub fn close(&mut self) {
-        self.entries.clear();
-    }
 }

@@ -1,0 +1,70 @@
+//! The engine with everything on: memory store, webhook adapter, retries, events, counters.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use notifyhub::{
+    Hub, Notification,
+    config::{Config, DeliveryConfig, PlatformConfig, PoolConfig},
+};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{AnyError, machine, note};
+
+async fn hub(url: &str, in_flight: usize) -> Result<Hub, AnyError> {
+    let pool = PoolConfig { slots: in_flight.max(64), ..PoolConfig::default() };
+    let delivery = DeliveryConfig { max_in_flight: in_flight.max(64), ..DeliveryConfig::default() };
+    let settings = json!({"url": url, "allow_http": true, "allow_private_networks": true});
+    let hook = PlatformConfig { kind: "webhook".into(), recipient: None, delivery, settings };
+    let config = Config { pool, platforms: [("hook".parse()?, hook)].into(), ..Config::default() };
+    Ok(Hub::builder().config(config).start().await?)
+}
+
+/// `in_flight` callers, each sending and waiting for the settled outcome, over and over.
+pub async fn memory(url: &str, in_flight: usize, count: usize) -> Result<(Duration, Duration), AnyError> {
+    let hub = hub(url, in_flight).await?;
+    let target: Arc<str> = "hook".into();
+    deliver(&hub, &target, in_flight, in_flight * 20).await?;
+    let (began, cpu) = (Instant::now(), machine::cpu_time()?);
+    deliver(&hub, &target, in_flight, count).await?;
+    let measured = (began.elapsed(), machine::cpu_time()?.saturating_sub(cpu));
+    hub.shutdown(Duration::from_secs(5)).await?;
+    Ok(measured)
+}
+
+async fn deliver(hub: &Hub, target: &Arc<str>, in_flight: usize, count: usize) -> Result<(), AnyError> {
+    let remaining = Arc::new(AtomicUsize::new(count));
+    let mut callers = JoinSet::new();
+    for _ in 0..in_flight {
+        let (hub, target, remaining) = (hub.clone(), target.clone(), remaining.clone());
+        callers.spawn(async move {
+            while let Ok(number) = remaining.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+                let outcome = hub.deliver(Notification::text(note::text(number)).to(target.clone())).await?;
+                assert!(outcome.all_delivered(), "{outcome:?}");
+            }
+            Ok::<_, AnyError>(())
+        });
+    }
+    while let Some(ended) = callers.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+/// Resident memory with `count` distinct notifications waiting for their time.
+pub async fn waiting(url: &str, count: usize) -> Result<f64, AnyError> {
+    let hub = hub(url, 64).await?;
+    let target: Arc<str> = "hook".into();
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    for number in 0..count {
+        hub.send(Notification::text(note::text(number)).to(target.clone()).not_before(later)).await?;
+    }
+    assert_eq!(hub.stats().tasks.waiting, count as u64);
+    machine::rss_mib()
+}

@@ -1,0 +1,5 @@
+//! What a hub promises, with platforms that do as they are told.
+
+mod delivery;
+mod lanes;
+mod lifecycle;

@@ -1,0 +1,3 @@
+//! The promises of the engine and of the command, as stories.
+
+mod engine;
