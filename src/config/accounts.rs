@@ -12,7 +12,7 @@ use super::{
     DeliveryConfig, PlatformConfig,
     layering::Merged,
     load::Draft,
-    schema::shared_keys,
+    schema::{defaults, shared_keys},
     tree::{Node, dotted},
     value,
 };
@@ -30,12 +30,13 @@ pub(super) fn read(draft: &mut Draft<'_>) -> BTreeMap<PlatformName, PlatformConf
     for name in names {
         missing_keys(draft, &name);
         check_backoff(draft, &["platforms", &name]);
-        if !draft.is_sound(&["platforms", &name]) || !draft.is_sound(&["delivery"]) {
+        if !draft.is_sound(&["platforms", &name]) {
             continue;
         }
         let path = ["platforms".to_owned(), name.clone()];
         let table = draft.merged.find(&path).map(Merged::json).unwrap_or_default();
-        let delivery = draft.merged.find(&["delivery"]).map(Merged::json).unwrap_or_default();
+        let delivery = draft.merged.find(&["delivery"]).filter(|_| draft.is_sound(&["delivery"])).map(Merged::json);
+        let delivery = delivery.unwrap_or_else(|| defaults()["delivery"].take());
         match (name.parse(), platform(table, delivery)) {
             (Ok(name), Ok(platform)) => drop(platforms.insert(name, platform)),
             (Ok(_), Err(reason)) => draft.report_at(&path, reason),
@@ -116,11 +117,11 @@ pub(super) fn build(
     for (name, config) in platforms {
         match registry.build(&config.kind, config.settings.clone(), parts) {
             Ok(account) => {
-                if let Some(recipient) = &config.recipient {
-                    if let Err(error) = account.verify(Some(recipient)) {
-                        let path = ["platforms", name.as_str(), "recipient"].map(str::to_owned);
-                        draft.report_at(&path, format!("`{}`: {}", dotted(&path), error.reason()));
-                    }
+                if let Some(recipient) = &config.recipient
+                    && let Err(error) = account.verify(Some(recipient))
+                {
+                    let path = ["platforms", name.as_str(), "recipient"].map(str::to_owned);
+                    draft.report_at(&path, format!("`{}`: {}", dotted(&path), error.reason()));
                 }
                 accounts.insert(name.clone(), account);
             }

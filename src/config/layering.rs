@@ -52,20 +52,23 @@ impl Provider for Provided<'_> {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let Figure::Dict(_, dict) = figure(self.root, Some(self.shape))? else { return Ok(Map::new()) };
+        let Figure::Dict(_, dict) = figure(self.root, Some(self.shape)).map_err(|error| *error)? else { return Ok(Map::new()) };
         Ok([(Profile::Default, dict)].into_iter().collect())
     }
 }
 
-fn figure(node: &Node, shape: Option<Shape<'_>>) -> Result<Figure, figment::Error> {
-    match (&node.content, shape) {
-        (Content::Table(table), Some(shape)) if shape.is_section() || shape.is_platforms() => {
-            let below = |key: &str| shape.alternatives().first().and_then(|shape| shape.property(key));
-            let entries = table.iter().map(|(key, node)| Ok((key.clone(), figure(node, below(key))?)));
-            Ok(Figure::Dict(Tag::Default, entries.collect::<Result<_, figment::Error>>()?))
-        }
-        _ => Ok(Figure::Array(Tag::Default, vec![Figure::serialize(node.json())?])),
-    }
+fn figure(node: &Node, shape: Option<Shape<'_>>) -> Result<Figure, Box<figment::Error>> {
+    let (Content::Table(table), Some(shape)) = (&node.content, shape.filter(|shape| shape.is_section())) else {
+        return Ok(Figure::Array(Tag::Default, vec![Figure::serialize(node.json()).map_err(Box::new)?]));
+    };
+    let table_shape = shape.alternatives().first().copied();
+    let entry = |(key, node): (&String, &Node)| {
+        let below = table_shape.and_then(|shape| shape.property(key));
+        // A platform whose type nobody knows is a section all the same: what is missing may be its type.
+        let below = below.or(shape.is_platforms().then(|| shape.untyped()));
+        Ok((key.clone(), figure(node, below)?))
+    };
+    Ok(Figure::Dict(Tag::Default, table.iter().map(entry).collect::<Result<_, Box<figment::Error>>>()?))
 }
 
 fn merged(figment: &Figment, figure: Figure) -> Merged {

@@ -55,15 +55,17 @@ fn read(sources: &Sources, registry: &Registry, parts: Option<&Parts>) -> Result
     for flag in &sources.flags {
         layers.push(Layer { source: Source::Flag(flag.name.clone()), root: Node::nested(&flag.key, flag.value.clone()) });
     }
+    let unreadable = !mistakes.is_empty();
     let mut draft = Draft::new(layers, shape, mistakes);
-    let (config, accounts) = draft.finish(registry, parts);
+    // Of a whole with a hole in it, nothing can be said but of its parts.
+    let (config, accounts) = if unreadable { (None, Accounts::new()) } else { draft.finish(registry, parts) };
     match (ConfigErrors::collect(draft.mistakes), config) {
         (None, Some(config)) => {
             let (entries, warnings) = (entries(&draft.merged, &draft.layers, shape), warnings(&draft.layers, shape));
             Ok((Loaded { config, files: sources.files.clone(), warnings, entries }, accounts))
         }
         (Some(errors), _) => Err(errors),
-        (None, None) => unreachable!("a configuration without mistakes can be read"),
+        (None, None) => unreachable!("a section that cannot be read is reported as a mistake"),
     }
 }
 

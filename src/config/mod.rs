@@ -59,6 +59,8 @@ mod source;
 mod store;
 mod suggest;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod value;
 

@@ -1,8 +1,8 @@
 //! A place in the configuration's JSON Schema: what may stand there.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::schema::platform_pointer;
 
@@ -18,6 +18,7 @@ pub(crate) struct Shape<'a> {
 }
 
 static ANYTHING: Value = Value::Bool(true);
+static UNTYPED: LazyLock<Value> = LazyLock::new(|| json!({"type": "object", "properties": {}, "additionalProperties": false}));
 static VARIANTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 
 impl<'a> Shape<'a> {
@@ -79,13 +80,19 @@ impl<'a> Shape<'a> {
     /// Whether a table stands here whose keys are layered one by one. Other tables are one value: they are replaced whole.
     pub(crate) fn is_section(self) -> bool {
         let [only] = self.alternatives()[..] else { return false };
-        only.takes("object")
-            && (only.at.get("properties").is_some() || only.at.get("additionalProperties").is_some_and(|more| more != false))
+        let keyed =
+            |only: Self| only.at.get("properties").or(only.at.get("additionalProperties")).is_some_and(|keys| keys != false);
+        only.is_platforms() || (only.takes("object") && keyed(only))
     }
 
     /// Whether this is the table of all platforms.
     pub(crate) fn is_platforms(self) -> bool {
         self.target().at.get("x-platforms").is_some_and(|mark| mark == true)
+    }
+
+    /// A platform's table, where its type is not known: of its keys, none is known.
+    pub(crate) fn untyped(self) -> Self {
+        self.to(&UNTYPED)
     }
 
     /// The platform types there are, where this is the table of all platforms.
