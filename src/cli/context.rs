@@ -97,7 +97,7 @@ impl Context {
     }
 
     fn begin(&self, loaded: &Loaded) -> Result<(), Failure> {
-        log::install(&loaded.config.telemetry)?;
+        log::install(loaded)?;
         if !self.global.quiet {
             loaded.warnings.iter().for_each(|warning| note(&format!("warning: {warning}")));
         }

@@ -1,3 +1,6 @@
 //! The promises of the engine and of the command, as stories.
 
+mod cli;
+mod command;
+mod config;
 mod engine;

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn every_mistake_is_reported_with_its_place_and_the_way_out() {
     let first = "[pol]\nslots = 3\n[pool]\nslotz = 3\nslots = 0\nmin_workers = \"two\"\nstrategy = \"least-conections\"\nmax_workers = 4\n\
-                 [store]\ntype = \"sqlite\"\n[delivery]\ntimeout = \"5\"\nbackoff = { initial = \"3h\" }\nrate_limit = \"1/fortnight\"\n";
+                 [telemetry]\nlog = \"inof\"\n[store]\ntype = \"sqlite\"\n[delivery]\ntimeout = \"5\"\nbackoff = { initial = \"3h\" }\nrate_limit = \"1/fortnight\"\n";
     let second = "[platforms.a]\ntype = \"bel\"\n[platforms.b]\nurl = \"x\"\n[platforms.c]\ntype = \"bell\"\ntokn = \"hunter2\"\ntone = \"lov\"\n\
                   [platforms.d]\ntype = \"bell\"\nurl = \"x\"\nloud = true\ntone = \"low\"\ntoken = \"hunter2\"\n\
                   [platforms.e]\ntype = \"bell\"\nurl = \"x\"\ntoken = { vault = \"x\" }\n[platforms.f]\ntype = \"bell\"\nurl = 5\ntoken = 12345\n\
@@ -18,10 +18,11 @@ fn every_mistake_is_reported_with_its_place_and_the_way_out() {
         "a.toml:6:15: `pool.min_workers`: found the text \"two\", expected a whole number from 1 to 1024",
         "a.toml:7:12: `pool.strategy`: unknown word `least-conections`, did you mean `least-connections`?",
         "a.toml:8:1: `pool.max_workers` is not supported by this version",
-        "a.toml:10:8: `store.type`: `sqlite` is not supported by this version, expected one of: memory",
-        "a.toml:12:11: `delivery.timeout`: found the text \"5\", expected a duration from 1ms to 1h such as \"30s\"",
-        "a.toml:13:13: `delivery.backoff.initial`: the first wait of 3h is longer than the longest, 2h",
-        "a.toml:14:14: `delivery.rate_limit`: found the text \"1/fortnight\", expected a rate such as \"30/min\"",
+        "a.toml:10:7: `telemetry.log`: found the text \"inof\", expected a level (off, error, warn, info, debug, trace) or filters such as \"info,notifyhub=debug\"",
+        "a.toml:12:8: `store.type`: `sqlite` is not supported by this version, expected one of: memory",
+        "a.toml:14:11: `delivery.timeout`: found the text \"5\", expected a duration from 1ms to 1h such as \"30s\"",
+        "a.toml:15:13: `delivery.backoff.initial`: the first wait of 3h is longer than the longest, 2h",
+        "a.toml:16:14: `delivery.rate_limit`: found the text \"1/fortnight\", expected a rate such as \"30/min\"",
         "b.toml:2:8: unknown platform type `bel`, did you mean `bell`? expected one of: bell",
         "b.toml:3:12: `platforms.b` needs a `type`, one of: bell",
         "b.toml:5:12: `platforms.c` needs the key `url`",
