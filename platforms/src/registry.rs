@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use crate::contract::{Adapter, ConfigError, Parts, Platform};
+use crate::{
+    chat,
+    contract::{Adapter, ConfigError, Parts, Platform},
+};
 
 /// The adapters a program knows, by the word users type. A value, not a global: two hubs may know different ones.
 ///
@@ -49,7 +52,7 @@ impl Registry {
 
     /// Every adapter this package ships.
     pub fn builtin() -> Self {
-        Self::empty()
+        Self::empty().with::<chat::Slack>()
     }
 
     /// Adds an adapter; one of the same kind is replaced.
