@@ -1,9 +1,12 @@
 //! Chat platforms.
 //!
-//! | file | platform |
+//! | folder | platform |
 //! |---|---|
 //! | `slack` | Slack: incoming webhooks, workflow triggers, the Web API |
+//! | `discord` | Discord: webhooks |
 
-mod slack;
+pub mod discord;
+pub mod slack;
 
-pub use slack::{Layout as SlackLayout, Slack, SlackConfig};
+pub use discord::Discord;
+pub use slack::Slack;

@@ -16,13 +16,13 @@ const WEB_API: &str = "https://slack.com/api";
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SlackConfig {
-    /// Secret. URL of an incoming webhook (https://hooks.slack.com/services/…) or of a workflow trigger
-    /// (https://hooks.slack.com/triggers/…). Give this or `token`.
+    /// Secret. URL of an incoming webhook (`https://hooks.slack.com/services/…`) or of a workflow
+    /// trigger (`https://hooks.slack.com/triggers/…`). Give this or `token`.
     pub webhook_url: Option<Secret>,
     /// Secret. Bot token (xoxb-…) with the scope chat:write; chat:write.public for public channels it has not joined,
     /// chat:write.customize for `username` and icons, files:write for attachments. Give this or `webhook_url`.
     pub token: Option<Secret>,
-    /// Where to send instead: for `token` the address of the Web API (default: https://slack.com/api), for `webhook_url`
+    /// Where to send instead: for `token` the address of the Web API (default: `https://slack.com/api`), for `webhook_url`
     /// what replaces its scheme and host (default: nothing).
     pub base_url: Option<String>,
     /// Whether addresses in private networks, and plain http, may be used. Default: false.
