@@ -6,8 +6,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::{
-    chat,
+    chat::{Discord, Slack},
     contract::{Adapter, ConfigError, Parts, Platform},
+    generic::webhook::Webhook,
 };
 
 /// The adapters a program knows, by the word users type. A value, not a global: two hubs may know different ones.
@@ -52,7 +53,7 @@ impl Registry {
 
     /// Every adapter this package ships.
     pub fn builtin() -> Self {
-        Self::empty().with::<chat::Slack>()
+        Self::empty().with::<Discord>().with::<Slack>().with::<Webhook>()
     }
 
     /// Adds an adapter; one of the same kind is replaced.
