@@ -46,6 +46,10 @@ pub fn platform_keys(registry: &Registry, kind: &str) -> Option<Vec<Key>> {
     keys.retain(|key| key.path != "type");
     for key in &mut keys {
         key.shared = shared.contains_key(key.path.split('.').next().unwrap_or_default());
+        if key.shared && key.default.take().is_some() {
+            let text = key.description.split(" Default:").next().unwrap_or_default();
+            key.description = format!("{text} Default: as in `[delivery]`.");
+        }
     }
     keys.sort_by_key(|key| (key.shared, !key.required));
     Some(keys)

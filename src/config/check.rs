@@ -184,8 +184,7 @@ impl Check {
 
     fn platform(&mut self, shape: Shape<'_>, name: &str, node: &Node) {
         if node.table().is_none() {
-            let message =
-                format!("`{}`: found {}, expected a table with a `type`", dotted(&self.path), value::found(shape, node));
+            let message = format!("`{}`: expected a table with a `type`", dotted(&self.path));
             return self.report(node.at.clone(), message);
         }
         if let Some(own) = shape.property(name) {

@@ -17,10 +17,13 @@ const SHORT_CHARS_MAX: usize = 40;
 /// The levels of log lines, from nothing to everything.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Whether the value at this place may not be shown: a credential, or a URL that names a target and may hold one.
+/// Whether the value at this place may not be shown: a credential; a URL that names a target and may hold one; or
+/// something of a wrong type, where credentials or such URLs belong inside.
 pub(crate) fn is_secret(shape: Shape<'_>, node: &Node) -> bool {
     let url = || node.text().is_some_and(|text| matches!(text.parse(), Ok(Target::Url(_))));
-    shape.is_secret() || (shape.word("x-format").is_some_and(|format| format == "target") && url())
+    let target = || shape.word("x-format").is_some_and(|format| format == "target");
+    let fits = || shape.alternatives().iter().any(|shape| shape.takes(node.json_type()));
+    shape.is_secret() || (target() && url()) || ((url() || shape.holds_secrets()) && !fits())
 }
 
 /// What is there, in words.

@@ -69,6 +69,42 @@ fn no_secret_is_shown_in_any_line_around_a_mistake_nor_among_the_values() {
 }
 
 #[test]
+fn what_stands_where_a_table_of_secrets_belongs_is_not_shown_either() {
+    let platform = |rest: &str| format!("[platforms.ops]\ntype = \"bell\"\nurl = \"seen\"\n{rest}\n");
+    for text in [
+        platform("headers = \"hunter2\""),
+        platform("token = [\"hunter2\"]"),
+        platform("token = { env = [\"hunter2\"] }"),
+        platform("token = { vault = \"hunter2\" }"),
+        platform("[groups]\nall = \"gong://hunter2\""),
+        platform("[groups.all]\nx = \"gong://hunter2\""),
+        "platforms = \"hunter2\"".into(),
+        "[platforms]\nops = \"hunter2\"".into(),
+        "[platforms.ops]\ntype = 5\ntoken = \"hunter2\"".into(),
+    ] {
+        let errors = load(&given(&[&text], &[]).sources, &registry()).expect_err(&text).to_string();
+        assert!(!errors.contains("hunter2"), "{errors}");
+    }
+    let env = [("NOTIFYHUB__PLATFORMS__OPS__TOKN", "hunter2"), ("NOTIFYHUB__PLATFORMS__OPS__HEADERS", "hunter2")];
+    let errors = load(&given(&[&platform("")], &env).sources, &registry()).expect_err("two mistakes").to_string();
+    assert!(errors.lines().count() == 2 && !errors.contains("hunter2"), "{errors}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_file_or_a_variable_says_is_read_or_refused(
+        file in "(\\[?[a-z\"'é.]{0,8}\\]?( ?[=,{}\\[\\]\"#\n] ?[a-zé0-9.\"-]{0,5}){0,6}\r?\n){0,6}",
+        name in "(__|[A-Z.é_]{0,4}|POOL|PLATFORMS|GROUPS|TYPE){0,5}",
+        value in "[a-z0-9\\[\\]{}=\" é]{0,8}",
+    ) {
+        let given = given(&[&file], &[(&format!("NOTIFYHUB__{name}"), &value)]);
+        if let Err(errors) = load(&given.sources, &registry()) {
+            assert!(!errors.to_string().is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_file_with_secrets_that_others_can_read_is_warned_about() {
     use std::os::unix::fs::PermissionsExt;
     for (token, mode, warned) in [("\"x\"", 0o644, true), ("\"x\"", 0o640, false), ("{ env = \"PATH\" }", 0o644, false)] {
