@@ -26,7 +26,7 @@ pub mod verdict;
 
 use bytes::Bytes;
 
-pub use transport::{ANSWER_BYTES_MAX, ReqwestTransport, TransportConfig};
+pub use transport::{ANSWER_BYTES_MAX, ReqwestTransport, TransportConfig, parsed};
 
 use crate::contract::{Envelope, HttpRequest, HttpResponse, Receipt, Secret, SendError, Transport};
 
