@@ -67,7 +67,7 @@ impl Slack {
         }
         let detail = receipt.detail.clone().unwrap_or_default();
         match self.try_share(&files, &posted).await {
-            Ok(()) => receipt.detail(format!("{detail}, {} files", files.len())),
+            Ok(()) => receipt.detail(format!("{detail}, files: {}", files.len())),
             Err(error) => receipt.detail(format!("{detail}, files not shown: {error}")),
         }
     }

@@ -1,5 +1,7 @@
 //! `slack://` URLs as users of Apprise write them.
 
+use percent_encoding::percent_decode_str;
+
 use super::SlackConfig;
 use crate::contract::{ConfigError, Secret, UrlTarget};
 
@@ -50,8 +52,6 @@ fn recipient(channel: &str) -> String {
 }
 
 fn decoded(part: &str) -> Result<String, ConfigError> {
-    // A form decoder would read `+` as a space.
-    let pair = format!("x={}", part.replace('+', "%2B").replace('&', "%26"));
-    let value = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
-    value.filter(|value| !value.contains(char::is_control)).ok_or_else(|| ConfigError::new(SHAPE))
+    let value = percent_decode_str(part).decode_utf8().map_err(|_| ConfigError::new(SHAPE))?;
+    if value.contains(char::is_control) { Err(ConfigError::new(SHAPE)) } else { Ok(value.into_owned()) }
 }

@@ -70,7 +70,7 @@ async fn files_are_uploaded_then_shared_in_the_thread_of_the_message() {
         .answering(200, POSTED)
         .answering(200, r#"{"ok":true}"#);
     let receipt = over(&transport, bot()).send(&envelope(Some("#a"), with_file())).await.expect("accepted");
-    assert_eq!((receipt.id.as_deref(), receipt.detail.as_deref()), (Some("1.000002"), Some("channel C1, 1 files")));
+    assert_eq!((receipt.id.as_deref(), receipt.detail.as_deref()), (Some("1.000002"), Some("channel C1, files: 1")));
     let requests = transport.requests();
     let urls: Vec<_> = requests.iter().map(|request| request.url.expose()).collect();
     assert_eq!(
