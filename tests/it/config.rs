@@ -160,6 +160,19 @@ fn there_is_an_example_of_every_platform_type_and_it_can_be_built() {
 }
 
 #[test]
+fn no_adapter_has_a_key_of_its_own_that_all_platforms_have() {
+    let registry = Registry::builtin();
+    for kind in registry.kinds() {
+        let schema = registry.schema(kind).expect("a known type").to_value();
+        let own = schema["properties"].as_object().cloned().unwrap_or_default();
+        let shared = config::platform_keys(&registry, kind).expect("a known type").into_iter().filter(|key| key.shared);
+        for key in shared.map(|key| key.path).chain(["type".to_owned(), "backoff".to_owned()]) {
+            assert!(!own.contains_key(&key), "`{key}` of {kind} would never reach it");
+        }
+    }
+}
+
+#[test]
 fn the_schema_is_one_document_with_every_type_and_all_its_references_resolve() {
     let schema = Desk::new().run("config schema").json();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
