@@ -53,7 +53,10 @@ impl Registry {
 
     /// Every adapter this package ships.
     pub fn builtin() -> Self {
-        Self::empty().with::<Discord>().with::<Slack>().with::<Webhook>()
+        let registry = Self::empty().with::<Discord>().with::<Slack>().with::<Webhook>();
+        #[cfg(feature = "email")]
+        let registry = registry.with::<crate::email::Email>();
+        registry
     }
 
     /// Adds an adapter; one of the same kind is replaced.

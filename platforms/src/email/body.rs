@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use pulldown_cmark::{Event, Options, Parser, Tag, html};
-
-use crate::contract::{AttachmentContent, Extras, Format, Message};
+use crate::{
+    contract::{AttachmentContent, Extras, Format, Message},
+    render::{self, escape::html as escape},
+};
 
 /// Both readings of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,13 +19,13 @@ pub(super) struct Body {
 impl Body {
     /// Renders body, fields, actions, picture and links. Markdown is its own text part.
     pub(super) fn of(message: &Message) -> Self {
-        let (text, html) = match message.format {
-            Format::Text => (message.body.clone(), None),
-            Format::Markdown => (message.body.clone(), Some(from_markdown(&message.body))),
-            Format::Html => (to_text(&message.body), Some(message.body.clone())),
+        let text = match message.format {
+            Format::Text | Format::Markdown => message.body.as_str().into(),
+            Format::Html => render::plain(Format::Html, &message.body),
         };
+        let html = (message.format != Format::Text).then(|| render::html(message.format, &message.body));
         let extras = message.extras();
-        Self { text: clean(&(text + &text_extras(extras))), html: html.map(|body| page(&body, &html_extras(extras))) }
+        Self { text: clean(&format!("{text}{}", text_extras(extras))), html: html.map(|body| page(&body, &html_extras(extras))) }
     }
 }
 
@@ -81,110 +82,19 @@ fn page(body: &str, extras: &str) -> String {
     clean(&page)
 }
 
-/// `CommonMark` with tables and strikethrough. HTML in it is shown, not obeyed, and only links that a mail may have are links.
-fn from_markdown(source: &str) -> String {
-    let parser = Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH);
-    let events = parser.map(|event| match event {
-        Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
-        Event::Start(Tag::Link { link_type, dest_url, title, id }) if !is_safe_link(&dest_url) => {
-            Event::Start(Tag::Link { link_type, dest_url: "".into(), title, id })
-        }
-        Event::Start(Tag::Image { link_type, dest_url, title, id }) if !is_safe_link(&dest_url) => {
-            Event::Start(Tag::Image { link_type, dest_url: "".into(), title, id })
-        }
-        other => other,
-    });
-    let mut out = String::with_capacity(source.len() * 2);
-    html::push_html(&mut out, events);
-    out
-}
-
+/// Whether a mail may link to it; anything else is shown as text.
 fn is_safe_link(url: &str) -> bool {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     ["http", "https", "mailto", "tel"].iter().any(|safe| scheme.eq_ignore_ascii_case(safe))
 }
 
-/// Escapes text for HTML, in content and in quoted attributes.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// The readable text of HTML: no tags, scripts or styles, blocks on lines of their own, links with their address.
-fn to_text(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let (mut rest, mut skipped, mut link) = (source, None::<String>, None::<String>);
-    while let Some(start) = rest.find('<') {
-        if skipped.is_none() {
-            out.push_str(&decode(&rest[..start].replace(['\r', '\n', '\t'], " ")));
-        }
-        let Some(length) = rest[start..].find('>') else { break };
-        let tag = &rest[start + 1..start + length];
-        rest = &rest[start + length + 1..];
-        let name: String = tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
-        let name = name.to_ascii_lowercase();
-        match &*name {
-            "script" | "style" | "head" => skipped = (!tag.starts_with('/')).then(|| name.clone()),
-            "a" if tag.starts_with('/') => out.extend(link.take().map(|url| format!(" ({url})"))),
-            "a" => link = href(tag),
-            "br" | "p" | "div" | "li" | "tr" | "table" | "ul" | "ol" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "blockquote" => {
-                out.push('\n')
-            }
-            "td" | "th" => out.push(' '),
-            _ => {}
-        }
-    }
-    if skipped.is_none() {
-        out.push_str(&decode(rest));
-    }
-    tidy(&out)
-}
-
-fn href(tag: &str) -> Option<String> {
-    let at = tag.to_ascii_lowercase().find("href=")? + "href=".len();
-    let rest = &tag[at..];
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-    let url = match quote {
-        Some(quote) => rest[1..].split(quote).next()?,
-        None => rest.split_whitespace().next()?,
-    };
-    Some(decode(url)).filter(|url| !url.is_empty())
-}
-
-fn decode(text: &str) -> String {
-    const ENTITIES: [(&str, &str); 6] =
-        [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-    ENTITIES.iter().fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c))
-}
-
-/// Lines without white space around them, no more than one empty line in a row.
-fn tidy(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for line in text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")) {
-        if !line.is_empty() || !out.ends_with("\n\n") {
-            out.push_str(&line);
-            out.push('\n');
-        }
-    }
-    out.trim().to_owned()
-}
-
-/// Line ends as LF, and no other control characters than tabs: a NUL or a bare CR is refused by many servers.
+/// Line ends as CRLF, and no other control characters than tabs: a NUL, a bare CR or LF is refused by many servers.
+/// (lettre would turn LF into CRLF too, but in quadratic time.)
 fn clean(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
     if text.chars().any(is_unwanted) { text.chars().filter(|c| !is_unwanted(*c)).collect() } else { text }
 }
 
 fn is_unwanted(c: char) -> bool {
-    c.is_control() && !matches!(c, '\n' | '\t')
+    c.is_control() && !matches!(c, '\r' | '\n' | '\t')
 }

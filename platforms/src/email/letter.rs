@@ -11,7 +11,10 @@ use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 
 use super::{ListUnsubscribe, body::Body, header, mailbox};
-use crate::contract::{Attachment, AttachmentContent, Envelope, Message, Priority, SendError};
+use crate::{
+    contract::{Attachment, AttachmentContent, Envelope, LengthUnit, Message, Priority, SendError, TextLimit},
+    render::limit::{Markup, truncate},
+};
 
 /// Longest subject, in characters.
 const SUBJECT_CHARS_MAX: usize = 200;
@@ -206,8 +209,8 @@ fn file_name(name: &str) -> String {
     if name.is_empty() { "attachment".into() } else { name }
 }
 
-fn cut(text: &str, chars_max: usize) -> String {
-    if text.chars().count() <= chars_max { text.to_owned() } else { text.chars().take(chars_max - 1).chain(['…']).collect() }
+fn cut(text: &str, max: usize) -> String {
+    truncate(text, TextLimit { max, unit: LengthUnit::Chars }, Markup::Plain).into_owned()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -81,7 +81,8 @@ impl Server {
         let addresses = self.resolve().await?;
         let greeted = if self.security == Security::Tls {
             let tls = self.tls.clone();
-            self.within(AsyncSmtpConnection::connect_tokio1(&*addresses, Some(self.connect_timeout), &self.hello, tls, None)).await
+            self.within(AsyncSmtpConnection::connect_tokio1(&*addresses, Some(self.connect_timeout), &self.hello, tls, None))
+                .await
         } else {
             let stream = Box::new(LineStream::new(self.reach(&addresses).await?));
             self.within(AsyncSmtpConnection::connect_with_transport(stream, &self.hello)).await

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `fault` | [`FaultServer`]: an HTTP server that records requests and misbehaves on demand |
+//! | `smtp` | [`SmtpScript`]: a mail server that records what is said and answers by script |
 //! | `fake` | [`FakePlatform`]: a platform that records envelopes and answers by script |
 //! | `scripted` | [`ScriptedTransport`]: a transport in memory that records requests and answers by script |
 //! | `conformance` | what every HTTP adapter promises, as a suite |
@@ -13,8 +14,10 @@ pub mod conformance;
 mod fake;
 mod fault;
 mod scripted;
+mod smtp;
 
 pub use clock::{FixedClock, TokioClock};
 pub use fake::{FakePlatform, Reaction};
 pub use fault::{Answer, Fault, FaultServer, RecordedRequest};
 pub use scripted::{ScriptedTransport, answer};
+pub use smtp::{SmtpReaction, SmtpScript};

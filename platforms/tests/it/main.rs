@@ -1,6 +1,8 @@
 //! What the shipped adapters put on the wire and make of the answers, over real sockets; one module per adapter.
 
 mod discord;
+#[cfg(feature = "email")]
+mod email;
 mod slack;
 mod testkit;
 mod tls;
