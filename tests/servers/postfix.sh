@@ -100,6 +100,7 @@ smtpd_tls_cert_file = $1/etc/cert.pem
 smtpd_tls_key_file = $1/etc/key.pem
 smtpd_tls_security_level = may
 smtpd_tls_auth_only = yes
+smtpd_tls_received_header = yes
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_recipient_restrictions = check_recipient_access texthash:$1/etc/refusals, permit
 smtpd_sasl_path = smtpd

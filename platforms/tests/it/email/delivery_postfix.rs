@@ -177,7 +177,7 @@ async fn connections_are_reused_up_to_their_limit() {
     }
     assert_eq!(sessions[0], sessions[1]);
     assert_eq!(sessions[2], sessions[3]);
-    let good_byes = postfix.log_lines("commands=8", 1).await;
+    let good_byes = postfix.log_lines("commands=9", 1).await;
     assert!(
         good_byes.iter().any(|line| line.contains("disconnect") && line.contains("mail=2") && line.contains("quit=1")),
         "{good_byes:?}"
