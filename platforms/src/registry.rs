@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use crate::contract::{Adapter, ConfigError, Parts, Platform};
+use crate::{
+    contract::{Adapter, ConfigError, Parts, Platform},
+    generic::webhook::Webhook,
+};
 
 /// The adapters a program knows, by the word users type. A value, not a global: two hubs may know different ones.
 ///
@@ -49,7 +52,7 @@ impl Registry {
 
     /// Every adapter this package ships.
     pub fn builtin() -> Self {
-        Self::empty()
+        Self::empty().with::<Webhook>()
     }
 
     /// Adds an adapter; one of the same kind is replaced.

@@ -1,1 +1,7 @@
-//! Platforms of no vendor: webhooks, files, the console.
+//! Platforms of no vendor.
+//!
+//! | folder or file | what it speaks to |
+//! |---|---|
+//! | `webhook` | any URL, by signed HTTP requests |
+
+pub mod webhook;

@@ -11,7 +11,7 @@ use crate::contract::{TransportError, TransportErrorKind};
 pub(super) fn of(error: reqwest::Error, url: &Url) -> TransportError {
     let error = error.without_url();
     let host = url.host_str().unwrap_or_default();
-    if let Some(refused) = find::<AddressError>(&error) {
+    if let Some(refused) = find::<AddressError>(&error, |_| true) {
         return address(refused);
     }
     let cause = innermost(&error);
@@ -44,19 +44,18 @@ fn address(error: &AddressError) -> TransportError {
 /// Whether a failure to connect happened after TCP had connected: rustls says so, or the far end hung up in the
 /// middle, which never happens to a TCP connection that is not made yet.
 fn is_tls(error: &reqwest::Error, url: &Url) -> bool {
-    let hung_up =
-        |kind| matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::InvalidData);
-    url.scheme() == "https"
-        && (find::<rustls::Error>(error).is_some() || find(error).is_some_and(|io: &io::Error| hung_up(io.kind())))
+    let hung_up = |error: &io::Error| matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset);
+    url.scheme() == "https" && (find::<rustls::Error>(error, |_| true).is_some() || find(error, hung_up).is_some())
 }
 
-/// The first error of type `E` in the chain. What an [`io::Error`] wraps is not among its sources, so it is looked at
-/// apart.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+/// The first acceptable error of type `E` in the chain. What an [`io::Error`] wraps is not among its sources, so it is
+/// looked at apart.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static), accept: fn(&E) -> bool) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(found) = error.downcast_ref().or_else(|| find(wrapped?)) {
+        let found = error.downcast_ref().filter(|found| accept(found));
+        if let Some(found) = found.or_else(|| find(wrapped?, accept)) {
             return Some(found);
         }
         next = error.source();

@@ -60,7 +60,9 @@ pub async fn exchange(
 ) -> Result<Receipt, SendError> {
     let request = protocol.request(envelope)?;
     let mut response = transport.exchange(request).await?;
-    redact(&mut response, &protocol.secrets());
+    if !response.body.is_empty() {
+        redact(&mut response, &protocol.secrets());
+    }
     protocol.classify(&response)
 }
 

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `fault` | [`FaultServer`]: an HTTP server that records requests and misbehaves on demand |
 //! | `fake` | [`FakePlatform`]: a platform that records envelopes and answers by script |
+//! | `conformance` | what every HTTP adapter promises, as a suite |
 //! | `clock` | [`FixedClock`], which stands still, and [`TokioClock`] |
 
 mod clock;
+pub mod conformance;
 mod fake;
 mod fault;
 

@@ -1,3 +1,4 @@
 //! What the shipped adapters put on the wire and make of the answers, over real sockets; one module per adapter.
 
 mod transport;
+mod webhook;

@@ -10,6 +10,7 @@ use notifyhub_platforms::{
     testkit::{Answer, Fault, FaultServer},
 };
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::io::AsyncWriteExt;
 
 /// Far longer than anything here takes; where running out of time is the point, [`impatient`] is used.
 fn transport() -> ReqwestTransport {
@@ -128,10 +129,10 @@ async fn silence_ends_at_the_deadline_and_may_have_been_sent() {
 
 #[tokio::test]
 async fn a_refused_connection_sent_nothing() {
-    let address = FaultServer::start().await.address();
-    let error = transport().exchange(post(format!("http://{address}/s3cret"))).await.expect_err("nobody listens");
+    let error = transport().exchange(post(FaultServer::nowhere() + "/s3cret")).await.expect_err("nobody listens");
     assert_eq!(error.kind, TransportErrorKind::Connect);
-    assert!(error.detail.contains("refused") && !error.detail.contains("s3cret"), "{error}");
+    assert!(error.detail.contains("refused"), "{error}");
+    assert!(!error.detail.contains("s3cret"));
 }
 
 /// A listener whose queue is full does not answer a SYN: the connection is never made.
@@ -151,13 +152,26 @@ async fn a_connection_not_made_in_time_sent_nothing() {
 
 #[tokio::test]
 async fn a_failed_handshake_sent_nothing() {
-    for fault in [Fault::Raw(Bytes::from_static(b"HTTP/1.1 400 Bad Request\r\n\r\n")), Fault::ResetBeforeRead] {
-        let server = FaultServer::start().await;
-        server.otherwise(fault.clone());
-        let error = transport().exchange(post(format!("https://{}/s3cret", server.address()))).await.expect_err("no TLS");
-        assert_eq!(error.kind, TransportErrorKind::Tls, "{fault:?}: {error}");
-        assert!(!error.detail.contains("s3cret"));
-    }
+    let server = FaultServer::start().await;
+    server.push(Fault::ResetBeforeRead);
+    let error = transport().exchange(post(format!("https://{}/s3cret", server.address()))).await.expect_err("no TLS");
+    assert_eq!(error.kind, TransportErrorKind::Tls, "{error}");
+    assert!(!error.detail.contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_got_nothing() {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let url = format!("https://{}/", listener.local_addr().expect("an address"));
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("written");
+        stream
+    };
+    let transport = transport();
+    let (answer, _open) = tokio::join!(transport.exchange(post(url)), answering);
+    let error = answer.expect_err("no TLS");
+    assert_eq!(error.kind, TransportErrorKind::Tls, "{error}");
 }
 
 #[tokio::test]

@@ -22,8 +22,8 @@ use super::{
 /// Listens on a loopback port, records every request it reads completely, and does with each what the script says:
 /// the [pushed](FaultServer::push) faults in order, then the [default](FaultServer::otherwise), a bare 200, for ever.
 ///
-/// Requests must announce their body with `content-length`, as every adapter's do. Dropping the server closes its port
-/// and all its connections.
+/// Requests must announce their body with `content-length`, as every adapter's do. Dropping the server ends all its
+/// tasks; where nobody may listen from the start, take [`FaultServer::nowhere`].
 ///
 /// ```
 /// # use notifyhub_platforms::testkit::{Answer, Fault, FaultServer};
@@ -79,6 +79,16 @@ impl FaultServer {
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, state.clone()));
         Self { address, state, _accepting: accepting }
+    }
+
+    /// The URL of a loopback port that refuses every connection.
+    ///
+    /// # Panics
+    ///
+    /// When loopback has no free port.
+    pub fn nowhere() -> String {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        format!("http://{}", listener.local_addr().expect("a bound socket has an address"))
     }
 
     /// Where it listens.

@@ -1,0 +1,152 @@
+//! The keys of a `type = "webhook"` table.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::contract::Secret;
+
+/// The keys of a `type = "webhook"` table.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhookConfig {
+    /// Where to, for targets that name no URL themselves; a user and password in it become a basic authorization.
+    /// Default: none, every target names its URL.
+    pub url: Option<Secret>,
+    /// The HTTP method. Default: POST.
+    pub method: WebhookMethod,
+    /// Headers of every request. They go to all recipients: credentials belong in `auth`. Default: none.
+    pub headers: BTreeMap<String, Secret>,
+    /// Query parameters added to every URL. They go to all recipients. Default: none.
+    pub query: BTreeMap<String, Secret>,
+    /// How requests to `url` and its origin authorize themselves. Default: not at all.
+    pub auth: Auth,
+    /// Standard Webhooks keys, `whsec_…` or `whsk_…`: all of them sign. Default: unsigned.
+    pub signing_secrets: Vec<Secret>,
+    /// The secret of an `X-Hub-Signature-256` header. Default: none.
+    pub hub_signature: Option<Secret>,
+    /// What the body is. Default: an event.
+    pub body: BodyKind,
+    /// The `source` of CloudEvents, a URI reference; needed with `body = "cloudevents"`, meaningless without.
+    pub cloudevents_source: Option<String>,
+    /// The `content-type`. Default: what fits the body.
+    pub content_type: Option<String>,
+    /// Statuses that accept. Default: 200 to 299.
+    pub success_status: Vec<u16>,
+    /// What the body of an accepting answer must say as well. Default: nothing.
+    pub success_body: Option<SuccessBody>,
+    /// Statuses after which to try again, whatever the table of statuses says. Default: none.
+    pub retry_status: Vec<u16>,
+    /// Statuses after which never to try again, whatever the table of statuses says. Default: none.
+    pub permanent_status: Vec<u16>,
+    /// Where the body of a refusal says how long to wait. Default: only the `Retry-After` header does.
+    pub retry_after_field: Option<WaitField>,
+    /// JSON pointer to the receipt's id in the body of an accepting answer. Default: no id.
+    pub receipt_field: Option<String>,
+    /// Whether `url` may be in a private network; without `url`, whether recipients may. Default: false.
+    pub allow_private_networks: bool,
+    /// Whether `url` may be `http://`; without `url`, whether recipients may. Default: false.
+    pub allow_http: bool,
+    /// A further header that carries the stable id, such as `Idempotency-Key`. Default: none.
+    pub idempotency_header: Option<String>,
+}
+
+/// The HTTP methods that carry a webhook.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum WebhookMethod {
+    /// The usual one.
+    #[default]
+    Post,
+    /// For receivers that store under the URL.
+    Put,
+    /// For receivers that change what is at the URL.
+    Patch,
+}
+
+/// How a request authorizes itself.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Auth {
+    /// Not at all.
+    #[default]
+    None,
+    /// `Authorization: Bearer …`.
+    Bearer {
+        /// The token.
+        token: Secret,
+    },
+    /// `Authorization: Basic …` (RFC 7617).
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A key in a header.
+    Header {
+        /// The header's name.
+        name: String,
+        /// The key.
+        value: Secret,
+    },
+    /// A key in the query.
+    Query {
+        /// The parameter's name.
+        name: String,
+        /// The key.
+        value: Secret,
+    },
+}
+
+/// What the body of a request is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BodyKind {
+    /// A Standard Webhooks event.
+    #[default]
+    Event,
+    /// A CloudEvents 1.0 event in structured mode.
+    CloudEvents,
+    /// The message's body alone.
+    Raw,
+    /// A form (`application/x-www-form-urlencoded`).
+    Form,
+}
+
+/// What an accepting body says: the value at `pointer` equals, or the text (at `pointer`, if given) contains.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuccessBody {
+    /// JSON pointer (RFC 6901) into the body. Default: the whole body as text.
+    pub pointer: Option<String>,
+    /// The value that must be at `pointer`.
+    pub equals: Option<Value>,
+    /// Text that must be contained.
+    pub contains: Option<String>,
+}
+
+/// Where a body says how long to wait.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WaitField {
+    /// JSON pointer (RFC 6901) to a number.
+    pub pointer: String,
+    /// What it counts. Default: seconds.
+    #[serde(default)]
+    pub unit: WaitUnit,
+}
+
+/// What a wait counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum WaitUnit {
+    /// Seconds, whole or decimal.
+    #[default]
+    #[serde(rename = "s")]
+    Seconds,
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Milliseconds,
+}

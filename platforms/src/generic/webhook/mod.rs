@@ -1,0 +1,46 @@
+//! Webhooks: an HTTP request to any URL, by default signed and shaped as Standard Webhooks 1.0.0 describes.
+//!
+//! ```toml
+//! [platforms.crm]
+//! type = "webhook"
+//! url = "https://crm.example.com/hooks/notify"
+//! signing_secrets = [{ env = "CRM_WEBHOOK_SECRET" }]      # whsec_… or whsk_…, several while rotating
+//! ```
+//!
+//! Every request carries `webhook-id`, the same for all attempts, so that the receiver can drop copies;
+//! `webhook-timestamp`, the time of the attempt; and `webhook-signature` where there are secrets. The body is written
+//! once and signed as it travels.
+//!
+//! | body | what is sent | what `raw.webhook` of a message does |
+//! |---|---|---|
+//! | `event` (default) | `{"type":"notification.sent","timestamp":…,"data":{…}}` | replaces `data` |
+//! | `cloudevents` | the same as a CloudEvents 1.0 structured event | replaces `data` |
+//! | `raw` | the message's body as it is | replaces the body with its JSON |
+//! | `form` | `title=…&body=…`, fields by their names | adds its members, replacing those of the same name |
+//!
+//! # Recipients
+//!
+//! A target may name a URL of its own (`customers:https://their.example.com/hook`), one lane per host. Such a URL is a
+//! caller's word, not the operator's: the trust and credentials configured for `url` hold for its origin only, and any
+//! other recipient must be an `https` URL in public networks. Without `url` every target names its recipient.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `config` | the keys of the table |
+//! | `build` | configuration to adapter, everything static made once |
+//! | `destination` | which URL, how far it is trusted |
+//! | `body` | message to bytes |
+//! | `adapter` | the request and the traits |
+//! | `verdict` | the answer's meaning |
+//! | `address` | `json://…` and the like |
+
+mod adapter;
+mod address;
+mod body;
+mod build;
+mod config;
+mod destination;
+mod verdict;
+
+pub use adapter::Webhook;
+pub use config::{Auth, BodyKind, SuccessBody, WaitField, WaitUnit, WebhookConfig, WebhookMethod};

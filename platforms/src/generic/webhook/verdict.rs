@@ -1,0 +1,155 @@
+//! What an answer means: the sheet's table of statuses, refined by what the operator says about this receiver.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use super::config::{SuccessBody, WaitField, WaitUnit, WebhookConfig};
+use crate::{
+    contract::{ConfigError, ErrorKind, HttpResponse, Receipt, SendError},
+    http::{
+        retry_after::{self, WAIT_MAX},
+        verdict,
+    },
+};
+
+/// The operator's refinements; all empty for most receivers.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    success_status: Vec<u16>,
+    success_body: Option<Test>,
+    retry_status: Vec<u16>,
+    permanent_status: Vec<u16>,
+    wait: Option<WaitField>,
+    receipt: Option<String>,
+}
+
+/// What an accepting body must say.
+#[derive(Debug)]
+enum Test {
+    Equals(String, Value),
+    Contains(Option<String>, String),
+}
+
+impl Verdict {
+    pub(super) fn new(config: &WebhookConfig) -> Result<Self, ConfigError> {
+        for (key, statuses) in [
+            ("success_status", &config.success_status),
+            ("retry_status", &config.retry_status),
+            ("permanent_status", &config.permanent_status),
+        ] {
+            if let Some(status) = statuses.iter().find(|status| !(200..=999).contains(*status)) {
+                return Err(ConfigError::at(key, format!("{status} is not the status of an answer, expected 200 to 999")));
+            }
+        }
+        for (key, pointer) in [
+            ("receipt_field", config.receipt_field.as_ref()),
+            ("retry_after_field.pointer", config.retry_after_field.as_ref().map(|field| &field.pointer)),
+            ("success_body.pointer", config.success_body.as_ref().and_then(|body| body.pointer.as_ref())),
+        ] {
+            if pointer.is_some_and(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+                return Err(ConfigError::at(key, "not a JSON pointer, expected something like /data/id"));
+            }
+        }
+        Ok(Self {
+            success_status: config.success_status.clone(),
+            success_body: config.success_body.clone().map(Test::new).transpose()?,
+            retry_status: config.retry_status.clone(),
+            permanent_status: config.permanent_status.clone(),
+            wait: config.retry_after_field.clone(),
+            receipt: config.receipt_field.clone(),
+        })
+    }
+
+    /// The verdict at the time `now`.
+    pub(super) fn on(&self, response: &HttpResponse, now: SystemTime) -> Result<Receipt, SendError> {
+        let status = response.status.as_u16();
+        if self.accepts(status) {
+            return self.accepted(response, now);
+        }
+        let kind = if self.permanent_status.contains(&status) {
+            ErrorKind::InvalidMessage
+        } else if self.retry_status.contains(&status) && status != 429 {
+            ErrorKind::Unavailable
+        } else {
+            // A 2xx the operator did not name says nothing that anybody knows.
+            verdict::kind_of(response.status).unwrap_or(ErrorKind::Unexpected)
+        };
+        Err(self.refusal(kind, response, now))
+    }
+
+    fn accepts(&self, status: u16) -> bool {
+        if self.success_status.is_empty() {
+            let named = || self.retry_status.contains(&status) || self.permanent_status.contains(&status);
+            return (200..=299).contains(&status) && !named();
+        }
+        self.success_status.contains(&status)
+    }
+
+    fn accepted(&self, response: &HttpResponse, now: SystemTime) -> Result<Receipt, SendError> {
+        if let Some(test) = &self.success_body {
+            match test.holds(&response.body) {
+                Some(true) => {}
+                Some(false) => return Err(self.refusal(ErrorKind::Unexpected, response, now)),
+                None => return Err(verdict::error(ErrorKind::Ambiguous, response, now)),
+            }
+        }
+        let Some(pointer) = &self.receipt else { return Ok(Receipt::accepted()) };
+        Ok(match text_at(&response.body, pointer) {
+            Some(id) => Receipt::with_id(id),
+            None => Receipt::accepted(),
+        })
+    }
+
+    /// A refusal, with the longest wait that header and body ask for.
+    fn refusal(&self, kind: ErrorKind, response: &HttpResponse, now: SystemTime) -> SendError {
+        let error = verdict::error(kind, response, now);
+        let wait = error.retry_after().max(self.wait_in(&response.body));
+        error.with_retry_after(wait)
+    }
+
+    fn wait_in(&self, body: &[u8]) -> Option<Duration> {
+        let field = self.wait.as_ref()?;
+        let wait = retry_after::from_json(parsed(body)?.pointer(&field.pointer)?)?;
+        Some(match field.unit {
+            WaitUnit::Seconds => wait,
+            WaitUnit::Milliseconds => (wait / 1000).min(WAIT_MAX),
+        })
+    }
+}
+
+impl Test {
+    fn new(written: SuccessBody) -> Result<Self, ConfigError> {
+        match (written.pointer, written.equals, written.contains) {
+            (Some(pointer), Some(value), None) => Ok(Self::Equals(pointer, value)),
+            (pointer, None, Some(text)) => Ok(Self::Contains(pointer, text)),
+            (None, Some(_), None) => Err(ConfigError::at("success_body.equals", "needs `pointer`, e.g. \"/ok\"")),
+            _ => Err(ConfigError::at("success_body", "needs exactly one of: equals, contains")),
+        }
+    }
+
+    /// Whether the body says so; `None` where it cannot be read.
+    fn holds(&self, body: &[u8]) -> Option<bool> {
+        match self {
+            Self::Equals(pointer, value) => Some(parsed(body)?.pointer(pointer) == Some(value)),
+            Self::Contains(None, text) => Some(String::from_utf8_lossy(body).contains(text)),
+            Self::Contains(Some(pointer), text) => {
+                parsed(body)?;
+                Some(text_at(body, pointer).is_some_and(|found| found.contains(text)))
+            }
+        }
+    }
+}
+
+fn parsed(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).ok()
+}
+
+/// A text, number or truth value, as text.
+fn text_at(body: &[u8], pointer: &str) -> Option<String> {
+    match parsed(body)?.pointer(pointer)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        scalar => Some(scalar.to_string()),
+    }
+}

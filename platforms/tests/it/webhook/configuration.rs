@@ -1,0 +1,90 @@
+//! The table and the URLs that stand for it.
+
+use notifyhub_platforms::{
+    Registry,
+    contract::{Idempotency, Message, RecipientRule},
+    testkit::{Answer, FaultServer},
+};
+use serde_json::json;
+
+use super::{build, envelope, parts, strict_parts};
+
+#[test]
+fn a_table_that_cannot_work_is_refused_at_the_key_and_without_its_secrets() {
+    let url = "https://example.com/s3cret";
+    for (table, key, part) in [
+        (json!({"url": "s3cret"}), "url", "not a URL"),
+        (json!({"url": "ftp://s3cret"}), "url", "neither http:// nor https://"),
+        (json!({"url": "http://example.com/s3cret"}), "url", "allow_http = true"),
+        (json!({"url": "https://10.0.0.1/s3cret"}), "url", "allow_private_networks = true"),
+        (json!({"url": url, "methd": "PUT"}), "methd", "unknown field"),
+        (json!({"url": url, "method": "GET"}), "method", "`POST`, `PUT`, `PATCH`"),
+        (json!({"url": url, "body": "template"}), "body", "`event`, `cloudevents`, `raw`, `form`"),
+        (json!({"url": url, "headers": {"a b": "s3cret"}}), "headers.a b", "not a header's name"),
+        (json!({"url": url, "headers": {"x": "s3\r\ncret: 1"}}), "headers.x", "line break"),
+        (json!({"url": url, "headers": {"Host": "s3cret"}}), "headers.Host", "belongs to the transport"),
+        (json!({"url": url, "headers": {"webhook-id": "s3cret"}}), "headers.webhook-id", "set by notifyhub itself"),
+        (json!({"url": url, "signing_secrets": ["s3cret"]}), "signing_secrets[0]", "whsec_"),
+        (json!({"url": url, "idempotency_header": "a b"}), "idempotency_header", "not a header's name"),
+        (json!({"url": url, "content_type": "a\nb"}), "content_type", "line break"),
+        (json!({"url": url, "auth": {"type": "basic", "user": "a:b", "password": "s3cret"}}), "auth.user", "colon"),
+        (json!({"url": url, "auth": {"type": "bearer", "token": "s3\ncret"}}), "auth.token", "line break"),
+        (json!({"url": url, "auth": {"type": "header", "name": "Webhook-Id", "value": "s3cret"}}), "auth", "set elsewhere"),
+        (json!({"auth": {"type": "bearer", "token": "s3cret"}}), "auth", "needs `url`"),
+        (json!({"url": "https://a:s3cret@example.com", "auth": {"type": "bearer", "token": "s3cret"}}), "auth", "give them once"),
+        (json!({"url": url, "success_status": [2]}), "success_status", "200 to 999"),
+        (json!({"url": url, "receipt_field": "id"}), "receipt_field", "JSON pointer"),
+        (json!({"url": url, "success_body": {"equals": 1}}), "success_body.equals", "needs `pointer`"),
+        (json!({"url": url, "success_body": {"pointer": "/a"}}), "success_body", "exactly one of"),
+        (json!({"url": url, "body": "cloudevents"}), "cloudevents_source", "is needed"),
+        (json!({"url": url, "cloudevents_source": "/x"}), "cloudevents_source", "means nothing"),
+    ] {
+        let error = build(table, &strict_parts()).map(|_| ()).expect_err(key);
+        assert_eq!(error.key.as_deref(), Some(key), "{error}");
+        assert!(error.reason.contains(part) && !error.to_string().contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn the_capabilities_say_what_the_body_can_carry() {
+    for (body, attachments) in [("event", true), ("raw", false), ("form", false)] {
+        let platform = build(json!({"url": "https://example.com", "body": body}), &strict_parts()).expect("a webhook");
+        let found = platform.capabilities();
+        assert_eq!(
+            (found.attachments, found.idempotency, found.recipient),
+            (attachments, Idempotency::Receiver, RecipientRule::Optional)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_url_stands_for_a_webhook() {
+    for scheme in ["json", "webhook", "JSON"] {
+        let server = FaultServer::start().await;
+        server.push(Answer::new(202));
+        let url = server.url("/a/b?c=d").replace("http://", &format!("{scheme}://ada:p%40ss@"));
+        let found = Registry::builtin().from_url(&url, &parts()).expect("a webhook");
+        assert_eq!((found.kind, found.recipient), ("webhook", None));
+        found.platform.send(&envelope(Message::text("x"))).await.expect("accepted");
+        let request = server.requests().remove(0);
+        assert_eq!((&*request.path, request.header("authorization")), ("/a/b?c=d", "Basic YWRhOnBAc3M="));
+    }
+}
+
+#[test]
+fn a_url_that_names_no_host_shows_what_one_looks_like() {
+    for url in ["json://", "jsons:///s3cret", "webhook://?s3cret"] {
+        let error = Registry::builtin().from_url(url, &parts()).map(|_| ()).expect_err(url).to_string();
+        assert!(error.contains("jsons://[user:password@]host") && !error.contains("s3cret"), "{error}");
+    }
+    let error = Registry::builtin().from_url("json://127.0.0.1/s3cret", &strict_parts()).map(|_| ()).expect_err("private");
+    assert!(error.to_string().contains("allow_private_networks") && !error.to_string().contains("s3cret"), "{error}");
+}
+
+#[test]
+fn the_schema_names_every_key() {
+    let schema = Registry::builtin().schema("webhook").expect("a schema");
+    let properties = schema.get("properties").and_then(|found| found.as_object()).expect("an object");
+    assert_eq!(properties.len(), 19);
+    assert_eq!(schema.get("additionalProperties"), Some(&json!(false)));
+}

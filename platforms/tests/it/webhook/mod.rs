@@ -1,0 +1,67 @@
+//! The webhook adapter: bytes on the wire, verdicts, configuration.
+
+mod configuration;
+mod recipients;
+mod verdicts;
+mod wire;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use notifyhub_platforms::{
+    Platform, Registry,
+    contract::{ConfigError, Envelope, EnvelopeId, Message, Parts},
+    http::{ReqwestTransport, TransportConfig},
+    testkit::{Answer, FaultServer, FixedClock, RecordedRequest},
+};
+use serde_json::{Value, json};
+
+const NOW: u64 = 1_700_000_000;
+const ID: &str = "0192f0c1-2345-7abc-8def-0123456789ab";
+const SIGNING_SECRET: &str = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+
+fn wall() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(NOW)
+}
+
+fn parts() -> Parts {
+    let transport = ReqwestTransport::new(TransportConfig::default()).expect("root certificates");
+    Parts { transport: Arc::new(transport), clock: Arc::new(FixedClock::at_unix(NOW)), allow_private_networks: true }
+}
+
+/// Parts as an engine passes them: nothing is trusted that the table does not allow.
+fn strict_parts() -> Parts {
+    Parts { allow_private_networks: false, ..parts() }
+}
+
+fn build(table: Value, parts: &Parts) -> Result<Arc<dyn Platform>, ConfigError> {
+    Registry::builtin().build("webhook", table, parts)
+}
+
+fn envelope(message: Message) -> Envelope {
+    Envelope {
+        id: EnvelopeId::new(0x0192_f0c1_2345_7abc_8def_0123_4567_89ab),
+        recipient: None,
+        message: Arc::new(message),
+        attempt: 1,
+        correlation_id: None,
+        accepted_at: wall() - Duration::from_millis(1500),
+    }
+}
+
+/// The table with the server's URL in it.
+fn table(server: &FaultServer, mut keys: Value) -> Value {
+    keys["url"] = json!(server.url("/hook"));
+    keys
+}
+
+/// What arrives when a platform of this table sends `envelope`.
+async fn arrives(keys: Value, envelope: &Envelope) -> RecordedRequest {
+    let server = FaultServer::start().await;
+    server.otherwise(Answer::new(204));
+    let platform = build(table(&server, keys), &parts()).expect("a webhook");
+    platform.send(envelope).await.expect("accepted");
+    server.requests().pop().expect("one request")
+}
