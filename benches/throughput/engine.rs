@@ -9,23 +9,27 @@ use std::{
 };
 
 use notifyhub::{
-    Hub, Notification, UrlTargets,
-    config::{DeliveryConfig, PoolConfig},
+    Hub, Notification,
+    config::{Config, DeliveryConfig, PlatformConfig, PoolConfig},
 };
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{AnyError, machine, note};
 
-async fn hub(in_flight: usize) -> Result<Hub, AnyError> {
+async fn hub(url: &str, in_flight: usize) -> Result<Hub, AnyError> {
     let pool = PoolConfig { slots: in_flight.max(64), ..PoolConfig::default() };
     let delivery = DeliveryConfig { max_in_flight: in_flight.max(64), ..DeliveryConfig::default() };
-    Ok(Hub::builder().pool(pool).delivery(delivery).url_targets(UrlTargets::Trusted).start().await?)
+    let settings = json!({"url": url, "allow_http": true, "allow_private_networks": true});
+    let hook = PlatformConfig { kind: "webhook".into(), recipient: None, delivery, settings };
+    let config = Config { pool, platforms: [("hook".parse()?, hook)].into(), ..Config::default() };
+    Ok(Hub::builder().config(config).start().await?)
 }
 
 /// `in_flight` callers, each sending and waiting for the settled outcome, over and over.
 pub async fn memory(url: &str, in_flight: usize, count: usize) -> Result<(Duration, Duration), AnyError> {
-    let hub = hub(in_flight).await?;
-    let target: Arc<str> = url.replacen("http://", "json://", 1).into();
+    let hub = hub(url, in_flight).await?;
+    let target: Arc<str> = "hook".into();
     deliver(&hub, &target, in_flight, in_flight * 20).await?;
     let (began, cpu) = (Instant::now(), machine::cpu_time()?);
     deliver(&hub, &target, in_flight, count).await?;
@@ -55,8 +59,8 @@ async fn deliver(hub: &Hub, target: &Arc<str>, in_flight: usize, count: usize) -
 
 /// Resident memory with `count` distinct notifications waiting for their time.
 pub async fn waiting(url: &str, count: usize) -> Result<f64, AnyError> {
-    let hub = hub(64).await?;
-    let target: Arc<str> = url.replacen("http://", "json://", 1).into();
+    let hub = hub(url, 64).await?;
+    let target: Arc<str> = "hook".into();
     let later = SystemTime::now() + Duration::from_secs(3600);
     for number in 0..count {
         hub.send(Notification::text(note::text(number)).to(target.clone()).not_before(later)).await?;

@@ -9,7 +9,12 @@
 //! time and peak memory are the case's alone. In each round the bare loops run right before the engine. All senders
 //! are this same binary with the same allocator on one single-threaded runtime, and send the same bytes.
 
-#![expect(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, reason = "a bench measures real time and prints")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench measures real time and prints"
+)]
 
 mod bare;
 mod engine;

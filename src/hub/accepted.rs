@@ -8,7 +8,7 @@ use super::{OutcomeError, error::HubError};
 use crate::{
     dispatch::Replies,
     store::{Durability, Store},
-    task::{CorrelationId, NotificationId, Outcome, TaskId},
+    task::{CorrelationId, NotificationId, Outcome, Task, TaskId},
 };
 
 /// An accepted notification: stored, with all its tasks, and on its way.
@@ -19,8 +19,7 @@ pub struct Accepted {
     pub durability: Durability,
     /// What stands in every log line and event about it.
     pub correlation_id: CorrelationId,
-    /// Its tasks, one per target, in order; empty where the same idempotency key was accepted before.
-    pub tasks: Vec<AcceptedTask>,
+    pub(super) tasks: Vec<Arc<Task>>,
     pub(super) store: Arc<dyn Store>,
     pub(super) replies: Replies,
 }
@@ -35,6 +34,11 @@ pub struct AcceptedTask {
 }
 
 impl Accepted {
+    /// Its tasks, one per target, in order; none where the same idempotency key was accepted before.
+    pub fn tasks(&self) -> impl Iterator<Item = AcceptedTask> {
+        self.tasks.iter().map(|task| AcceptedTask { id: task.id, target: task.target() })
+    }
+
     /// Waits until every target has reached a final state. Always resolves: when the hub is shut down first, with what
     /// is known then. May be dropped and called again.
     ///

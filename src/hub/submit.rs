@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Accepted, AcceptedTask, Batch, Hub, HubError, Inner, accepted::in_batch};
+use super::{Accepted, Batch, Hub, HubError, Inner, accepted::in_batch};
 use crate::{
     event::EventKind,
     routing::{Route, resolve},
@@ -114,12 +114,11 @@ impl Hub {
     }
 
     fn accepted(&self, submission: &Submission) -> Accepted {
-        let task = |task: &Arc<Task>| AcceptedTask { id: task.id, target: task.target() };
         Accepted {
             id: submission.head.id,
             durability: self.inner.store.durability(),
             correlation_id: submission.head.correlation_id(),
-            tasks: submission.tasks.iter().map(task).collect(),
+            tasks: submission.tasks.clone(),
             store: self.inner.store.clone(),
             replies: self.inner.replies.clone(),
         }

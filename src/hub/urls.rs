@@ -27,7 +27,11 @@ pub struct UrlPlatforms {
 impl UrlPlatforms {
     /// Makes the platforms of those targets that are URLs nobody has named before.
     pub fn make_known(&self, directory: &SharedDirectory, targets: &[Arc<str>]) -> Result<(), Vec<TargetMistake>> {
-        let urls = targets.iter().filter(|target| target.contains("://"));
+        if !targets.iter().any(|target| target.contains("://")) {
+            return Ok(());
+        }
+        let known = directory.load();
+        let urls = targets.iter().filter(|target| target.contains("://") && !known.urls.contains_key(target.trim()));
         let mut mistakes = Vec::new();
         for text in urls {
             if let Ok(target @ Target::Url(_)) = text.parse::<Target>()

@@ -42,6 +42,10 @@ pub fn resolve(directory: &Directory, targets: &[Arc<str>]) -> Result<Vec<Route>
     }
     let mut found = Found { directory, routes: Vec::with_capacity(targets.len()), mistakes: Vec::new() };
     for text in targets {
+        if let Some(entry) = directory.platforms.get(&**text) {
+            found.note(text, |found| found.route(entry.clone(), None));
+            continue;
+        }
         match text.parse::<Target>() {
             Ok(target) => found.add(&target, 0),
             Err(error) => found.mistakes.push(TargetMistake { target: text.to_string(), reason: error.to_string() }),
@@ -57,8 +61,19 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    /// Notes the mistake, if there is one.
+    fn note(&mut self, target: impl ToString, add: impl FnOnce(&mut Self) -> Result<(), String>) {
+        if let Err(reason) = add(self) {
+            self.mistakes.push(TargetMistake { target: target.to_string(), reason });
+        }
+    }
+
     fn add(&mut self, target: &Target, depth: usize) {
-        let added = match target {
+        self.note(target, |found| found.try_add(target, depth));
+    }
+
+    fn try_add(&mut self, target: &Target, depth: usize) -> Result<(), String> {
+        match target {
             Target::Platform { platform, recipient } => match self.directory.platforms.get(platform) {
                 Some(entry) => self.route(entry.clone(), recipient.as_deref().map(Arc::from)),
                 None => Err(unknown("platform", platform.as_str(), self.directory.platforms.keys().map(|name| name.as_str()))),
@@ -71,9 +86,6 @@ impl Found<'_> {
                 },
                 None => Err("URL targets are not allowed here; configure a platform and use its name".to_owned()),
             },
-        };
-        if let Err(reason) = added {
-            self.mistakes.push(TargetMistake { target: target.to_string(), reason });
         }
     }
 

@@ -19,7 +19,7 @@ async fn a_notification_is_delivered_to_every_target_once() {
     let test = TestHub::start_with(|hub| hub.group("all", ["test:ada", "test:bob"])).await.expect("starts");
     let notification = Notification::text("hello").to("test:ada").to("@all").to("test").correlation_id("order-7");
     let accepted = test.hub.send(notification).await.expect("accepted");
-    assert_eq!(accepted.tasks.iter().map(|task| &*task.target).collect::<Vec<_>>(), ["test:ada", "test:bob", "test"]);
+    assert_eq!(accepted.tasks().map(|task| task.target).collect::<Vec<_>>(), ["test:ada", "test:bob", "test"]);
     let outcome = accepted.outcome().await.expect("known");
     assert!(outcome.all_delivered());
     assert_eq!(outcome.correlation_id.to_string(), "order-7");
