@@ -1,2 +1,7 @@
 //! The `notifyhub` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    notifyhub::cli::run(notifyhub::Registry::builtin())
+}

@@ -1,3 +1,5 @@
 //! The promises of the engine and of the command, as stories.
 
+#[cfg(feature = "cli")]
+mod demo;
 mod engine;
