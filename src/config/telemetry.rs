@@ -1,7 +1,11 @@
 //! `[telemetry]`: logs.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// How log lines are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
     /// For people.
     #[default]
@@ -11,7 +15,8 @@ pub enum LogFormat {
 }
 
 /// Logs. They go to stderr.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     /// Which events are logged: a level (`error`, `warn`, `info`, `debug`, `trace`) or filters such as
     /// `info,notifyhub=debug`. Default: `info`.
