@@ -41,7 +41,7 @@ use crate::task::{PlatformName, Target};
 mod accounts;
 mod check;
 mod delivery;
-mod duration;
+pub(crate) mod duration;
 mod env;
 mod file;
 mod groups;
