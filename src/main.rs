@@ -1,7 +1,5 @@
 //! The `notifyhub` command.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     notifyhub::cli::run(notifyhub::Registry::builtin())
 }

@@ -1,54 +1,105 @@
-//! The `notifyhub` command, one file per subcommand.
+//! The command `notifyhub`, one file per subcommand.
 //!
-//! | file | command |
+//! | file | what it holds |
 //! |---|---|
-//! | `demo/` | `demo` |
-//! | `send/` | `send` |
+//! | `context` | what every command is given: registry, sources, output, runtime |
+//! | `exit` | exit codes, and how a command fails |
+//! | `output` | tables, JSON and NDJSON to stdout |
+//! | `log` | log lines to stderr |
 //! | `progress` | how far a long command is |
+//! | `demo/`, `send/`, `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
+//!
+//! An own binary with an own platform in it is `notifyhub::cli::run(Registry::builtin().with::<Acme>())`.
 
-pub mod demo;
-pub mod progress;
-
-use std::{io, io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use notifyhub_platforms::Registry;
 
-use crate::Registry;
+pub use context::{Context, Global};
+pub use exit::{Exit, Failure};
+pub use output::Format;
 
+mod check;
+mod completion;
+mod config;
+mod context;
+mod demo;
+mod exit;
+mod init;
+mod log;
+mod man;
+mod output;
+mod platforms;
+mod progress;
+mod send;
+
+/// What the command line says.
 #[derive(Debug, Parser)]
-#[command(name = "notifyhub", version)]
-struct Cli {
-    /// Show no progress
-    #[arg(short, long, global = true)]
-    quiet: bool,
-    /// How results are printed
-    #[arg(short, long, global = true, default_value = "table")]
-    output: String,
+#[command(
+    name = "notifyhub",
+    version,
+    about = "Delivers notifications to any platform, reliably and fast",
+    after_help = exit::AFTER_HELP,
+    propagate_version = true
+)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
     #[command(subcommand)]
-    command: Command,
+    pub command: Command,
 }
 
+/// What to do.
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Send to platforms that misbehave and count what arrives
+#[non_exhaustive]
+pub enum Command {
+    /// Send to platforms that misbehave, and count what arrives
     Demo(demo::DemoArgs),
+    /// Send a notification now, and wait until it is delivered
+    Send(send::SendArgs),
+    /// Write a configuration file to start from
+    Init(init::Init),
+    /// Check the configuration; with --live, also whether the platforms take our credentials
+    Check(check::Check),
+    /// List the platform types, or every key of one
+    Platforms(platforms::Platforms),
+    /// Show the configuration, its schema or its files
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Print a completion script for a shell
+    Completion(completion::Completion),
+    /// Print the manual page, or write one per command to a folder
+    Man(man::Man),
 }
 
-/// Runs the command line with the adapters of `registry`.
-pub fn run(_registry: Registry) -> ExitCode {
-    let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    match cli.command {
-        Command::Demo(args) => {
-            let progress = progress::Progress::new(args.count, cli.quiet);
-            let summary = runtime.block_on(demo::run(&args, progress)).expect("runs");
-            let mut out = io::stdout().lock();
-            if cli.output == "json" {
-                let _ = writeln!(out, "{}", serde_json::to_string_pretty(&summary).expect("json"));
-            } else {
-                summary.write(&mut out).expect("stdout");
-            }
-            if summary.complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// Runs the command that this process was started with.
+pub fn run(registry: Registry) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that nobody reads is no failure.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let context = Context::new(registry, cli.global);
+    exit::end(cli.command.run(&context))
+}
+
+impl Command {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        match self {
+            Self::Demo(demo) => demo.run(context),
+            Self::Send(send) => send.run(context),
+            Self::Init(init) => init.run(context),
+            Self::Check(check) => check.run(context),
+            Self::Platforms(platforms) => platforms.run(context),
+            Self::Config(config) => config.run(context),
+            Self::Completion(completion) => completion.run(context),
+            Self::Man(man) => man.run(context),
         }
     }
 }

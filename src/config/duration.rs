@@ -10,7 +10,11 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error};
 pub(crate) const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Reads a duration. A day is 24 hours, a week 7 days; months and years have no fixed length and are refused.
-pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+///
+/// What a duration looks like.
+pub fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a duration such as \"250ms\", \"5s\", \"1h 30m\" or \"7d\"".to_owned();
     let span: Span = text.trim().parse().map_err(|_| wrong())?;
     let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
@@ -18,7 +22,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
 }
 
 /// Writes a duration so that [`parse`] reads it again: the largest units that divide it evenly, e.g. `1h 30m`.
-pub(crate) fn written(duration: Duration) -> String {
+pub fn written(duration: Duration) -> String {
     const UNITS: [(&str, u128); 7] = [
         ("d", 86_400_000_000_000),
         ("h", 3_600_000_000_000),

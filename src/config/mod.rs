@@ -20,11 +20,13 @@
 //! | `layering` | defaults < files < environment < flags, by figment |
 //! | `accounts`, `groups` | what only the whole can tell: missing keys, what adapters refuse, references |
 //! | `mistake`, `suggest`, `reserved` | what is reported: place, excerpt, "did you mean", keys of later versions |
+//! | `catalogue` | every key in words, and a file to start from |
 //! | `loaded` | what comes out: each value with its origin, secrets left out |
 
 use std::collections::BTreeMap;
 
 pub use accounts::Accounts;
+pub use catalogue::{Key, platform_keys, template, toml};
 pub use delivery::{Backoff, DeliveryConfig, OnAmbiguous, RateWindow};
 pub use load::{load, load_and_build};
 pub use loaded::{Entry, Loaded};
@@ -39,9 +41,10 @@ pub use telemetry::{LogFormat, TelemetryConfig};
 use crate::task::{PlatformName, Target};
 
 mod accounts;
+mod catalogue;
 mod check;
 mod delivery;
-pub(crate) mod duration;
+pub mod duration;
 mod env;
 mod file;
 mod groups;

@@ -148,6 +148,11 @@ impl<'a> Shape<'a> {
         keys
     }
 
+    /// The keys that a table here may have, where they are known.
+    pub(crate) fn fields(self) -> Vec<&'a str> {
+        self.alternatives().into_iter().flat_map(Self::keys).collect()
+    }
+
     /// The keys that must stand in this table.
     pub(crate) fn required(self) -> Vec<&'a str> {
         let required = self.target().at.get("required").and_then(Value::as_array);

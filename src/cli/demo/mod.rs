@@ -19,6 +19,7 @@ mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
+use clap::Args;
 use rand::{TryRngCore, rngs::OsRng};
 use serde_json::json;
 
@@ -29,7 +30,7 @@ use self::{
     summary::Summary,
     verdict::Verdict,
 };
-use super::progress::Progress;
+use super::{Context, Exit, Failure, Format, progress::Progress};
 use crate::{
     Config, Hub, PlatformName, Registry,
     clock::SystemClock,
@@ -39,58 +40,55 @@ use crate::{
 /// Time for what is under way when the hub ends; nothing should be.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What `notifyhub demo` is told.
-#[derive(Debug, Clone, clap::Args)]
+/// Send to platforms that misbehave, and count what arrives
+#[derive(Debug, Args)]
 pub struct DemoArgs {
     /// How many notifications are sent
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub count: u64,
+    count: u64,
     /// Decides the faults; the same seed decides the same [default: random]
     #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    seed: Option<u64>,
     /// How many platforms they go to
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
-    pub platforms: u8,
+    platforms: u8,
 }
 
-/// Why there is no summary.
-#[derive(Debug, thiserror::Error)]
-pub enum DemoError {
-    /// The sink has no port.
-    #[error("cannot listen on 127.0.0.1: {0}")]
-    Sink(#[from] std::io::Error),
-    /// The hub does not start.
-    #[error(transparent)]
-    Start(#[from] crate::StartError),
-    /// The hub refuses a notification.
-    #[error(transparent)]
-    Hub(#[from] crate::HubError),
+impl DemoArgs {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let progress = Progress::new(self.count, context.global.quiet);
+        let summary = context.runtime()?.block_on(self.summary(progress))?;
+        let mut output = context.output();
+        match output.format() {
+            Format::Table => output.text(&summary.text())?,
+            Format::Json => output.json(&summary.json())?,
+            Format::Ndjson => output.list(&[], &[summary.json()])?,
+        }
+        Ok(if summary.complete { Exit::Done } else { Exit::Failed })
+    }
+
+    /// Runs it all. A notification that does not arrive is in the summary.
+    async fn summary(&self, progress: Progress) -> Result<Summary, Failure> {
+        let seed = self.seed.unwrap_or_else(|| OsRng.try_next_u64().unwrap_or_default());
+        let characters: Vec<_> = (0..usize::from(self.platforms)).map(|number| CHARACTERS[number % CHARACTERS.len()]).collect();
+        let names: Vec<_> = characters.iter().enumerate().map(|(number, character)| name(number, character)).collect();
+        let sink = Sink::start(&characters, seed).await;
+        let sink = sink.map_err(|error| Failure::new(Exit::Unreachable, format!("cannot listen on 127.0.0.1: {error}")))?;
+        let clock = Arc::new(SystemClock);
+        let builder = Hub::builder().config(config(&names, sink.urls())).registry(Registry::builtin()).clock(clock.clone());
+        let hub = builder.seed(seed).start().await.map_err(bug)?;
+        let (sent, measured) = Flow::new(&hub, clock, &names, progress).run(self.count).await.map_err(bug)?;
+        let stats = hub.stats();
+        // Everything is final, so there is nothing to wait for.
+        let _ = hub.shutdown(GRACE).await;
+        let verdict = Verdict::of(&sent, &sink.take_arrivals());
+        Ok(Summary::new(seed, &names, measured, &stats, &verdict))
+    }
 }
 
-/// Runs the demo. Shows how far it is on `progress`.
-///
-/// # Errors
-///
-/// [`DemoError`] when it cannot run at all; a notification that does not arrive is in the summary.
-pub async fn run(args: &DemoArgs, progress: Progress) -> Result<Summary, DemoError> {
-    let seed = args.seed.unwrap_or_else(|| OsRng.try_next_u64().unwrap_or_default());
-    let characters: Vec<_> = (0..usize::from(args.platforms)).map(|number| CHARACTERS[number % CHARACTERS.len()]).collect();
-    let names: Vec<_> = characters.iter().enumerate().map(|(number, character)| name(number, character)).collect();
-    let sink = Sink::start(&characters, seed).await?;
-    let clock = Arc::new(SystemClock);
-    let hub = Hub::builder()
-        .config(config(&names, sink.urls()))
-        .registry(Registry::builtin())
-        .clock(clock.clone())
-        .seed(seed)
-        .start()
-        .await?;
-    let (sent, measured) = Flow::new(&hub, clock, &names, progress).run(args.count).await?;
-    let stats = hub.stats();
-    // Everything is final, so there is nothing to wait for.
-    let _ = hub.shutdown(GRACE).await;
-    let verdict = Verdict::of(&sent, &sink.take_arrivals());
-    Ok(Summary::new(seed, &names, measured, &stats, &verdict))
+/// The demo made the configuration and the notifications itself.
+fn bug(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Bug, error.to_string())
 }
 
 /// `flaky`, and `flaky-2` for the second of them.

@@ -1,8 +1,13 @@
 //! What the demo found, as a table for people and as JSON.
 
-use std::{collections::BTreeMap, io, io::Write, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+    time::Duration,
+};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::verdict::Verdict;
 use crate::{Stats, TaskId};
@@ -147,12 +152,19 @@ impl Summary {
         }
     }
 
-    /// Writes it for people; the last line is the verdict.
-    ///
-    /// # Errors
-    ///
-    /// When `out` cannot be written to.
-    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    /// It as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::to_value(self).expect("counts, texts and numbers are JSON")
+    }
+
+    /// It for people; the last line is the verdict.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text).expect("a string takes everything");
+        text
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
         let Latency { p50_ms, p95_ms, p99_ms, max_ms } = self.accept_to_delivered;
         let failed: String = self.attempts.failed.iter().map(|(kind, count)| format!(", {count} {kind}")).collect();
         let names: Vec<_> = self.platforms.iter().map(|row| &*row.platform).collect();
@@ -171,7 +183,7 @@ impl Summary {
         self.write_verdict(out)
     }
 
-    fn write_platforms(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write_platforms(&self, out: &mut String) -> fmt::Result {
         let kinds: Vec<_> = self.attempts.failed.keys().copied().collect();
         write!(out, "\n{:<12} {:>9} {:>9}", "platform", "attempts", "succeeded")?;
         kinds.iter().try_for_each(|kind| write!(out, " {kind:>12}"))?;
@@ -187,7 +199,7 @@ impl Summary {
         writeln!(out)
     }
 
-    fn write_verdict(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write_verdict(&self, out: &mut String) -> fmt::Result {
         if self.complete {
             return writeln!(out, "every one of {} notifications arrived", self.accepted);
         }
@@ -254,20 +266,14 @@ mod tests {
         Summary::new(7, &["flaky".to_owned()], measured, &stats, &verdict)
     }
 
-    fn written(summary: &Summary) -> String {
-        let mut out = Vec::new();
-        summary.write(&mut out).expect("memory takes everything");
-        String::from_utf8(out).expect("text")
-    }
-
     #[test]
     fn the_last_line_says_that_everything_arrived_only_if_it_did() {
         let good = summary(20, Verdict::default());
         assert!(good.complete && good.per_second == 10.0);
-        assert!(written(&good).ends_with("\nevery one of 20 notifications arrived\n"));
+        assert!(good.text().ends_with("\nevery one of 20 notifications arrived\n"));
         let undelivered = summary(19, Verdict::default());
         assert!(!undelivered.complete);
-        assert!(!written(&undelivered).contains("every one"));
+        assert!(!undelivered.text().contains("every one"));
     }
 
     #[test]
@@ -276,7 +282,7 @@ mod tests {
         let summary = summary(20, verdict);
         assert!(!summary.complete);
         assert_eq!((summary.arrived, summary.missing_count, summary.missing.len()), (8, 12, 10));
-        let text = written(&summary);
+        let text = summary.text();
         assert!(text.contains("12 of 20 notifications never arrived:\n  00000000-"), "{text}");
         assert_eq!(text.matches("\n  0000").count(), 10);
         assert!(!text.contains("every one"));

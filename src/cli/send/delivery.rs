@@ -35,8 +35,7 @@ pub async fn deliver(
     let hub = hub(config, registry.clone(), batch.notifications.len()).await?;
     let waiting = tokio::time::sleep(wait);
     let lines = batch.lines;
-    let accepted =
-        hub.send_all(batch.notifications).await.map_err(|error| refused(error, lines.as_deref(), &hub, &registry))?;
+    let accepted = hub.send_all(batch.notifications).await.map_err(|error| refused(error, lines.as_deref(), &hub, &registry))?;
     let outcomes = accepted.outcomes(|_| progress.advance());
     tokio::pin!(outcomes, waiting);
     let cause = tokio::select! {

@@ -9,7 +9,7 @@ use std::{
 
 use notifyhub_platforms::contract::{Format, Message};
 
-use super::{Send, attach, lines};
+use super::{SendArgs, attach, lines};
 use crate::{
     Notification,
     cli::{Exit, Failure},
@@ -28,7 +28,7 @@ pub struct Batch {
     pub lines: Option<Vec<usize>>,
 }
 
-impl Send {
+impl SendArgs {
     /// What is to be sent. Reads files, and stdin where the body comes from there.
     pub(super) fn notifications(self, now: SystemTime) -> Result<Batch, Failure> {
         match self.from.as_deref() {
@@ -109,7 +109,8 @@ fn from_stdin() -> Result<String, Failure> {
     if bytes.len() as u64 > BODY_BYTES_MAX {
         return Err(bad_input(format!("the body from stdin is longer than {BODY_BYTES_MAX} bytes, attach it as a file instead")));
     }
-    let body = String::from_utf8(bytes).map_err(|_| bad_input("the body from stdin is not UTF-8, attach it as a file instead"))?;
+    let body =
+        String::from_utf8(bytes).map_err(|_| bad_input("the body from stdin is not UTF-8, attach it as a file instead"))?;
     let body = body.strip_suffix('\n').map(|body| body.strip_suffix('\r').unwrap_or(body)).unwrap_or(&body);
     Ok(body.to_owned())
 }

@@ -37,7 +37,7 @@ Examples:
   notifyhub send --to ops:#alerts -t 'db-3' 'disk full'
   df -h | notifyhub send --to slack://… --to mail:ada@example.com -
   notifyhub send --from notifications.ndjson -o ndjson")]
-pub struct Send {
+pub struct SendArgs {
     /// Where to: platform, platform:recipient, @group or a URL; repeatable
     #[arg(long, value_name = "TARGET", required_unless_present = "from")]
     to: Vec<String>,
@@ -82,7 +82,7 @@ pub struct Send {
     body: Option<String>,
 }
 
-impl Send {
+impl SendArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let runtime = context.runtime()?;
         let config = context.load()?.config;
@@ -92,7 +92,11 @@ impl Send {
         let registry = context.registry.clone();
         let Delivered { outcomes, cause } = runtime.block_on(delivery::deliver(config, registry, batch, wait, progress))?;
         let rows: Vec<_> = outcomes.iter().flat_map(Row::of_notification).collect();
-        print(context, &rows)?;
+        match print(context, &rows) {
+            // Whoever read has enough; how it went is still in the exit code.
+            Ok(()) | Err(Failure::Closed) => {}
+            Err(failure) => return Err(failure),
+        }
         Ok(ending::exit(&rows, cause))
     }
 }
