@@ -3,3 +3,5 @@
 #[cfg(feature = "cli")]
 mod demo;
 mod engine;
+#[cfg(feature = "cli")]
+mod send;

@@ -33,25 +33,27 @@ pub async fn deliver(
     mut progress: Progress,
 ) -> Result<Delivered, Failure> {
     let hub = hub(config, registry.clone(), batch.notifications.len()).await?;
-    let waiting = tokio::time::sleep(wait);
-    let lines = batch.lines;
-    let accepted = hub.send_all(batch.notifications).await.map_err(|error| refused(error, lines.as_deref(), &hub, &registry))?;
-    let outcomes = accepted.outcomes(|_| progress.advance());
-    tokio::pin!(outcomes, waiting);
+    let Batch { notifications, lines } = batch;
+    let work = async {
+        let accepted = hub.send_all(notifications).await;
+        let accepted = accepted.map_err(|error| refused(error, lines.as_deref(), &hub, &registry))?;
+        accepted.outcomes(|_| progress.advance()).await.map_err(|error| Failure::new(Exit::Bug, error.to_string()))
+    };
+    tokio::pin!(work);
     let cause = tokio::select! {
+        // In this order, so that Ctrl-C is listened for before anything is sent.
         biased;
-        outcomes = &mut outcomes => {
-            let outcomes = outcomes.map_err(lost)?;
+        () = interrupted() => Cause::Interrupted,
+        outcomes = &mut work => {
             // Everything is final, so there is nothing to wait for.
             let _ = hub.shutdown(GRACE).await;
-            return Ok(Delivered { outcomes, cause: Cause::Finished });
+            return Ok(Delivered { outcomes: outcomes?, cause: Cause::Finished });
         }
-        () = interrupted() => Cause::Interrupted,
-        () = waiting => Cause::WaitOver,
+        () = tokio::time::sleep(wait) => Cause::WaitOver,
     };
     // What is under way and does not end in the grace counts as unfinished; the rows say so.
-    let (outcomes, _) = tokio::join!(outcomes, hub.shutdown(GRACE));
-    Ok(Delivered { outcomes: outcomes.map_err(lost)?, cause })
+    let (outcomes, _) = tokio::join!(work, hub.shutdown(GRACE));
+    Ok(Delivered { outcomes: outcomes?, cause })
 }
 
 /// The configuration's platforms, but a store in memory that forgets nothing.
@@ -90,8 +92,4 @@ fn refused(error: HubError, lines: Option<&[usize]>, hub: &Hub, registry: &Regis
         _ => String::new(),
     };
     Failure::new(exit, format!("{place}{error}{hint}"))
-}
-
-fn lost(error: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Bug, error.to_string())
 }
