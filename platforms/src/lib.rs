@@ -7,7 +7,7 @@
 //! - [`render`]: markdown to each platform's dialect, escaping, length limits.
 //! - [`chat`], [`email`], [`generic`]: the adapters, one file (or folder) each.
 //! - [`registry`]: `type = "slack"` to the code that speaks Slack.
-//! - [`testkit`] (feature `testkit`): what tests of adapters and of programs that use them need.
+//! - `testkit` (feature `testkit`): what tests of adapters and of programs that use them need.
 //!
 //! Cargo keeps adapters away from the engine: this package does not depend on `notifyhub`, so no adapter can know a
 //! retry, a queue, a worker or a metric.

@@ -27,4 +27,4 @@ mod settler;
 mod turn;
 
 pub use dispatcher::{Command, Dispatcher, DispatcherParts};
-pub use replies::Replies;
+pub use replies::{Replies, Waiter};

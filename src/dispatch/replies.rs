@@ -1,11 +1,11 @@
 //! The callers that wait for the outcome of a notification.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 
 use crate::task::{NotificationId, Outcome};
 
@@ -15,32 +15,36 @@ pub struct Replies(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: HashMap<NotificationId, Vec<(u64, oneshot::Sender<Outcome>)>>,
-    next: u64,
+    waiting: HashMap<NotificationId, Arc<Slot>>,
     closed: bool,
 }
 
-/// A place to wait at. Dropped, it gives the place up.
+/// Where an outcome is put for all who wait for it; `None` when none will come.
+#[derive(Debug, Default)]
+struct Slot {
+    outcome: OnceLock<Option<Outcome>>,
+    filled: Notify,
+}
+
+/// A place to wait at. The last one dropped gives the place up.
 #[derive(Debug)]
 pub struct Waiter {
     id: NotificationId,
-    number: u64,
-    receiver: oneshot::Receiver<Outcome>,
+    slot: Arc<Slot>,
     replies: Replies,
 }
 
 impl Replies {
-    /// Starts waiting for `id`. Register before looking whether it is finished already.
+    /// Starts waiting for `id`. Register before it can finish, or look afterwards whether it has.
     pub fn register(&self, id: NotificationId) -> Waiter {
-        let (sender, receiver) = oneshot::channel();
         let mut state = self.state();
-        state.next += 1;
-        let number = state.next;
-        if !state.closed {
-            state.waiting.entry(id).or_default().push((number, sender));
-        }
+        let slot = if state.closed {
+            Arc::new(Slot { outcome: OnceLock::from(None), filled: Notify::new() })
+        } else {
+            state.waiting.entry(id).or_default().clone()
+        };
         drop(state);
-        Waiter { id, number, receiver, replies: self.clone() }
+        Waiter { id, slot, replies: self.clone() }
     }
 
     /// Whether anybody waits for `id`.
@@ -49,19 +53,18 @@ impl Replies {
     }
 
     /// Answers everybody who waits for this notification.
-    pub fn resolve(&self, outcome: &Outcome) {
-        let Some(waiting) = self.state().waiting.remove(&outcome.id) else { return };
-        for (_, sender) in waiting {
-            // A caller that has gone needs no answer.
-            let _ = sender.send(outcome.clone());
+    pub fn resolve(&self, outcome: Outcome) {
+        let slot = self.state().waiting.remove(&outcome.id);
+        if let Some(slot) = slot {
+            slot.fill(Some(outcome));
         }
     }
 
-    /// Answers nobody any more: all who wait, now or later, are told at once that no answer will come.
+    /// Answers nobody any more: all who wait, now or later, are told that no answer will come.
     pub fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        state.waiting.clear();
+        state.waiting.drain().for_each(|(_, slot)| slot.fill(None));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -69,21 +72,36 @@ impl Replies {
     }
 }
 
+impl Slot {
+    fn fill(&self, outcome: Option<Outcome>) {
+        // A slot is filled once: whoever fills it has taken it out of the list.
+        let _ = self.outcome.set(outcome);
+        self.filled.notify_waiters();
+    }
+}
+
 impl Waiter {
     /// The outcome once it is final; `None` if the hub ended first.
-    pub async fn outcome(mut self) -> Option<Outcome> {
-        (&mut self.receiver).await.ok()
+    pub async fn outcome(&self) -> Option<Outcome> {
+        let filled = self.slot.filled.notified();
+        let mut filled = std::pin::pin!(filled);
+        // `notify_waiters` wakes only those who have registered: before looking, not after.
+        filled.as_mut().enable();
+        if self.slot.outcome.get().is_none() {
+            filled.await;
+        }
+        self.slot.outcome.get().cloned().flatten()
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
         let mut state = self.replies.state();
-        if let Some(waiting) = state.waiting.get_mut(&self.id) {
-            waiting.retain(|(number, _)| *number != self.number);
-            if waiting.is_empty() {
-                state.waiting.remove(&self.id);
-            }
+        if let Entry::Occupied(entry) = state.waiting.entry(self.id)
+            && Arc::ptr_eq(entry.get(), &self.slot)
+            && Arc::strong_count(&self.slot) == 2
+        {
+            entry.remove();
         }
     }
 }

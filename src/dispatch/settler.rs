@@ -96,7 +96,7 @@ impl Desk {
             return;
         }
         match self.store.find(id).await {
-            Ok(Some(outcome)) => self.replies.resolve(&outcome),
+            Ok(Some(outcome)) => self.replies.resolve(outcome),
             Ok(None) => {}
             Err(error) => tracing::error!(%error, notification.id = %id, "cannot read the outcome of notification {id}"),
         }

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use super::{OutcomeError, error::HubError};
 use crate::{
-    dispatch::Replies,
+    dispatch::Waiter,
     store::{Durability, Store},
     task::{CorrelationId, NotificationId, Outcome, Task, TaskId},
 };
@@ -21,7 +21,7 @@ pub struct Accepted {
     pub correlation_id: CorrelationId,
     pub(super) tasks: Vec<Arc<Task>>,
     pub(super) store: Arc<dyn Store>,
-    pub(super) replies: Replies,
+    pub(super) waiter: Waiter,
 }
 
 /// One task of an accepted notification.
@@ -46,12 +46,14 @@ impl Accepted {
     ///
     /// [`OutcomeError`] if the store has forgotten the notification or cannot be read.
     pub async fn outcome(&self) -> Result<Outcome, OutcomeError> {
-        let waiter = self.replies.register(self.id);
-        let known = self.find().await?;
-        if known.is_final() {
-            return Ok(known);
+        if self.tasks.is_empty() {
+            // Accepted before, under the same key: it may have finished before anybody waited.
+            let known = self.find().await?;
+            if known.is_final() {
+                return Ok(known);
+            }
         }
-        match waiter.outcome().await {
+        match self.waiter.outcome().await {
             Some(outcome) => Ok(outcome),
             None => self.find().await,
         }

@@ -68,7 +68,7 @@ impl Hub {
         if reached.finished
             && let Some(outcome) = inner.store.find(id).await?
         {
-            inner.replies.resolve(&outcome);
+            inner.replies.resolve(outcome);
         }
         if !reached.under_way.is_empty() {
             // An error means that the dispatcher has ended, and with it everything under way.

@@ -43,19 +43,7 @@ impl Hub {
     ///
     /// As [`send`](Hub::send), and [`OutcomeError`](super::OutcomeError) as [`HubError::Outcome`].
     pub async fn deliver(&self, notification: Notification) -> Result<Outcome, HubError> {
-        let submission = self.submission(notification)?;
-        let waiter = self.inner.replies.register(submission.head.id);
-        let accepted = self.accepted(&submission);
-        let id = accepted.id;
-        let key = submission.idempotency.as_ref().map(|(key, _)| key.clone());
-        let enqueued = self.inner.store.enqueue(vec![submission]).await?;
-        let accepted = self.confirm(accepted, enqueued.first().copied(), key)?;
-        if accepted.id == id
-            && let Some(outcome) = waiter.outcome().await
-        {
-            return Ok(outcome);
-        }
-        Ok(accepted.outcome().await?)
+        Ok(self.send(notification).await?.outcome().await?)
     }
 
     /// Accepts many notifications. All are checked before the first is stored; they are stored in groups, in order.
@@ -120,7 +108,7 @@ impl Hub {
             correlation_id: submission.head.correlation_id(),
             tasks: submission.tasks.clone(),
             store: self.inner.store.clone(),
-            replies: self.inner.replies.clone(),
+            waiter: self.inner.replies.register(submission.head.id),
         }
     }
 
@@ -133,7 +121,10 @@ impl Hub {
                 self.inner.events.publish(event);
                 Ok(accepted)
             }
-            Enqueued::Known(first) => Ok(Accepted { id: first, tasks: Vec::new(), ..accepted }),
+            Enqueued::Known(first) => {
+                let waiter = self.inner.replies.register(first);
+                Ok(Accepted { id: first, tasks: Vec::new(), waiter, ..accepted })
+            }
             Enqueued::Conflict(first) => Err(HubError::Conflict { key: key.unwrap_or_default(), first }),
         }
     }

@@ -1,4 +1,6 @@
 //! What the shipped adapters put on the wire and make of the answers, over real sockets; one module per adapter.
 
+mod testkit;
+mod tls;
 mod transport;
 mod webhook;

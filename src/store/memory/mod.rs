@@ -30,7 +30,7 @@ use crate::{
 pub struct MemoryLimits {
     /// Waiting tasks. Default: 1,000,000.
     pub waiting_max: u64,
-    /// Finished notifications, for looking up. Default: 10,000.
+    /// Finished notifications, for looking up. Default: 1,000.
     pub finished_max: usize,
     /// How long finished notifications are kept. Default: 5 minutes.
     pub retention: Duration,
@@ -38,7 +38,7 @@ pub struct MemoryLimits {
 
 impl Default for MemoryLimits {
     fn default() -> Self {
-        Self { waiting_max: 1_000_000, finished_max: 10_000, retention: Duration::from_secs(5 * 60) }
+        Self { waiting_max: 1_000_000, finished_max: 1_000, retention: Duration::from_secs(5 * 60) }
     }
 }
 
