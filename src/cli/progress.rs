@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Shown while many notifications are on their way.
+/// Shown while many notifications are on their way, until it is dropped.
 #[derive(Debug)]
 pub struct Progress {
     shown: Shown,
@@ -42,9 +42,11 @@ impl Progress {
             Shown::Lines | Shown::Nothing => {}
         }
     }
+}
 
-    /// Takes the bar off the terminal.
-    pub fn finish(&self) {
+/// Takes the bar off the terminal.
+impl Drop for Progress {
+    fn drop(&mut self) {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
         }

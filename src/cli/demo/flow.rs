@@ -56,7 +56,6 @@ impl<'a> Flow<'a> {
             }
         }
         self.measured.took = self.clock.now() - began;
-        self.progress.finish();
         Ok((self.sent, self.measured))
     }
 
