@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let outcome = accepted.outcome().await?;
 
     for target in &outcome.targets {
-        writeln!(io::stdout(), "{} is {} after {} attempt(s)", target.target, target.state, target.attempts.len())?;
+        writeln!(io::stdout(), "{} is {} after {} attempt(s)", target.target(), target.state, target.attempts.len())?;
     }
     hub.shutdown(Duration::from_secs(10)).await?;
     Ok(())

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::{
+    chat::{Discord, Slack},
     contract::{Adapter, ConfigError, Parts, Platform},
     generic::webhook::Webhook,
 };
@@ -52,7 +53,7 @@ impl Registry {
 
     /// Every adapter this package ships.
     pub fn builtin() -> Self {
-        Self::empty().with::<Webhook>()
+        Self::empty().with::<Discord>().with::<Slack>().with::<Webhook>()
     }
 
     /// Adds an adapter; one of the same kind is replaced.

@@ -20,12 +20,14 @@ use crate::{
     config::{self, Accounts, Flag, Loaded, LogFormat, Sources},
 };
 
+const CONFIG_HELP: &str = "Configuration file; repeatable, a later one overrides an earlier one [default: $NOTIFYHUB_CONFIG, else \
+    ./notifyhub.toml, ~/.config/notifyhub/notifyhub.toml or /etc/notifyhub/notifyhub.toml]";
+
 /// Flags that every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
-    /// Configuration file; repeatable, a later one overrides an earlier one [default: $NOTIFYHUB_CONFIG, else
-    /// ./notifyhub.toml, ~/.config/notifyhub/notifyhub.toml or /etc/notifyhub/notifyhub.toml]
-    #[arg(short, long, global = true, value_name = "FILE", action = ArgAction::Append)]
+    /// The configuration files that were named.
+    #[arg(short, long, global = true, value_name = "FILE", action = ArgAction::Append, help = CONFIG_HELP)]
     pub config: Vec<PathBuf>,
     /// How to print lists
     #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
@@ -97,7 +99,7 @@ impl Context {
     }
 
     fn begin(&self, loaded: &Loaded) -> Result<(), Failure> {
-        log::install(&loaded.config.telemetry)?;
+        log::install(loaded)?;
         if !self.global.quiet {
             loaded.warnings.iter().for_each(|warning| note(&format!("warning: {warning}")));
         }

@@ -13,6 +13,7 @@ use super::{
     layering::Merged,
     load::Draft,
     schema::{defaults, shared_keys},
+    shape::Shape,
     tree::{Node, dotted},
     value,
 };
@@ -79,10 +80,23 @@ fn missing_keys(draft: &mut Draft<'_>, name: &str) {
         }
         return;
     };
-    let missing: Vec<&str> = shape.required().into_iter().filter(|key| !table.contains_key(*key)).collect();
-    for key in missing {
+    for (path, key) in missing_below(shape, table, &path) {
         draft.report_at(&path, format!("`{}` needs the key `{key}`", dotted(&path)));
     }
+}
+
+/// The keys that a section and the sections in it lack.
+fn missing_below(shape: Shape<'_>, section: &BTreeMap<String, Merged>, path: &[String]) -> Vec<(Vec<String>, String)> {
+    let Some(shape) = shape.alternatives().into_iter().find(|shape| shape.takes("object")) else { return Vec::new() };
+    let lacking = shape.required().into_iter().filter(|key| !section.contains_key(*key));
+    let mut missing: Vec<_> = lacking.map(|key| (path.to_vec(), key.to_owned())).collect();
+    for (key, merged) in section {
+        if let (Some(below), Some(shape)) = (merged.section(), shape.property(key)) {
+            let path: Vec<String> = path.iter().chain([key]).cloned().collect();
+            missing.extend(missing_below(shape, below, &path));
+        }
+    }
+    missing
 }
 
 /// The first wait cannot be longer than the longest.

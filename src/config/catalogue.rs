@@ -31,6 +31,8 @@ pub struct Key {
     pub shared: bool,
     /// What it means, on one line.
     pub description: String,
+    /// A value that could stand there, in TOML; empty for a secret.
+    example: String,
 }
 
 /// The keys of a platform type, its own first; `None` for an unknown type.
@@ -40,24 +42,29 @@ pub fn platform_keys(registry: &Registry, kind: &str) -> Option<Vec<Key>> {
     let kinds = [(kind.to_owned(), kind.to_owned())].into_iter().collect();
     let shape = Shape::root(&document, &kinds).find(&["platforms".into(), kind.into()])?;
     let shared = shared_keys();
-    let mut keys = keys(shape, &[]);
+    let mut keys = keys(shape, &[], true);
     keys.retain(|key| key.path != "type");
     for key in &mut keys {
         key.shared = shared.contains_key(key.path.split('.').next().unwrap_or_default());
+        if key.shared && key.default.take().is_some() {
+            let text = key.description.split(" Default:").next().unwrap_or_default();
+            key.description = format!("{text} Default: as in `[delivery]`.");
+        }
     }
     keys.sort_by_key(|key| (key.shared, !key.required));
     Some(keys)
 }
 
-/// The keys of a table and of the sections below it.
-fn keys(table: Shape<'_>, path: &[&str]) -> Vec<Key> {
+/// The keys of a table and of the sections below it. In a section that need not be there, no key must be given.
+fn keys(table: Shape<'_>, path: &[&str], needed: bool) -> Vec<Key> {
     let Some(table) = table.alternatives().into_iter().find(|shape| shape.takes("object")) else { return Vec::new() };
     let mut found = Vec::new();
     for name in table.keys() {
         let Some(shape) = table.property(name) else { continue };
         let path: Vec<&str> = path.iter().copied().chain([name]).collect();
+        let required = needed && table.required().contains(&name);
         if shape.is_section() && !shape.fields().is_empty() {
-            found.extend(keys(shape, &path));
+            found.extend(keys(shape, &path, required));
             continue;
         }
         let description = shape.word("description").and_then(Value::as_str).unwrap_or_default();
@@ -65,13 +72,27 @@ fn keys(table: Shape<'_>, path: &[&str]) -> Vec<Key> {
             path: dotted(&path),
             expected: if shape.is_secret() { "a secret".into() } else { expected(shape) },
             default: shape.word("default").filter(|default| !default.is_null()).cloned(),
-            required: table.required().contains(&name),
+            required,
             secret: shape.is_secret(),
             shared: false,
             description: description.split_whitespace().collect::<Vec<_>>().join(" "),
+            example: example(shape),
         });
     }
     found
+}
+
+/// The default, else the least that could stand there.
+fn example(shape: Shape<'_>) -> String {
+    if let Some(default) = shape.word("default").filter(|default| !default.is_null()) {
+        return toml(default);
+    }
+    if let Some(word) = shape.words().and_then(|words| words.first().copied()) {
+        return toml(&word.into());
+    }
+    let takes = |json_type: &str| shape.alternatives().iter().any(|shape| shape.takes(json_type));
+    let least = [("string", "\"\""), ("array", "[]"), ("object", "{}"), ("boolean", "true"), ("number", "1"), ("integer", "1")];
+    least.iter().find(|(json_type, _)| takes(json_type)).map_or("\"\"", |(_, least)| least).to_owned()
 }
 
 /// A commented file to start from, with a table for each of `kinds`.
@@ -113,11 +134,7 @@ fn platform_line(out: &mut String, name: &str, key: &Key) {
         return;
     }
     let variable = format!("{name}_{}", key.path).to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-    let value = match &key.default {
-        Some(default) => toml(default),
-        None if key.secret => format!("{{ env = \"{variable}\" }}"),
-        None => "\"\"".to_owned(),
-    };
+    let value = if key.secret { format!("{{ env = \"{variable}\" }}") } else { key.example.clone() };
     let mark = if key.required { "" } else { "# " };
     let _ = write!(out, "# {}\n{mark}{} = {value}\n", key.description, key.path);
 }
@@ -129,9 +146,8 @@ fn sections(out: &mut String, document: &Value) {
         let Some(section) = root.property(name).filter(|section| !section.fields().is_empty()) else { continue };
         let about = section.word("description").and_then(Value::as_str).unwrap_or_default();
         let _ = write!(out, "\n# {about}\n[{name}]\n");
-        for key in keys(section, &[]) {
-            let default = key.default.as_ref().map(toml).unwrap_or_default();
-            let _ = write!(out, "# {}\n# {} = {default}\n", key.description, key.path);
+        for key in keys(section, &[], true) {
+            let _ = write!(out, "# {}\n# {} = {}\n", key.description, key.path, key.example);
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Problem {
 /// Everything in `root` that does not fit `shape`, the shape of a whole file. Keys that are missing are not looked for in
 /// sections: another source may have them.
 pub(crate) fn problems(shape: Shape<'_>, root: &Node) -> Vec<Problem> {
-    let mut check = Check { path: Vec::new(), found: Vec::new() };
+    let mut check = Check { path: Vec::new(), found: Vec::new(), whole: false };
     check.value(shape, root);
     check.found
 }
@@ -29,6 +29,8 @@ pub(crate) fn problems(shape: Shape<'_>, root: &Node) -> Vec<Problem> {
 struct Check {
     path: Vec<String>,
     found: Vec<Problem>,
+    /// Whether we are in a value that is not layered: no other source can complete it.
+    whole: bool,
 }
 
 impl Check {
@@ -43,6 +45,13 @@ impl Check {
     }
 
     fn value(&mut self, shape: Shape<'_>, node: &Node) {
+        let outside = self.whole;
+        self.whole |= !shape.is_section();
+        self.value_within(shape, node);
+        self.whole = outside;
+    }
+
+    fn value_within(&mut self, shape: Shape<'_>, node: &Node) {
         if shape.is_anything() && !matches!(node.content, Content::Foreign(_)) {
             return;
         }
@@ -68,7 +77,7 @@ impl Check {
     /// Several alternatives are of the right type: the problems of the one that fits best are reported.
     fn best(&mut self, fitting: &[&Shape<'_>], node: &Node) {
         let attempts = fitting.iter().map(|shape| {
-            let mut attempt = Self { path: self.path.clone(), found: Vec::new() };
+            let mut attempt = Self { path: self.path.clone(), found: Vec::new(), whole: self.whole };
             attempt.alternative(**shape, node);
             attempt.found
         });
@@ -105,12 +114,11 @@ impl Check {
         {
             self.report(node.at.clone(), format!("`{}`: {error}", dotted(&self.path)));
         }
-        if self.path.len() > 2 || self.path.first().is_none_or(|section| section != "platforms") {
+        if self.whole {
             self.missing_keys(shape, node);
         }
     }
 
-    /// Only where the table is one value, which no other source can complete.
     fn missing_keys(&mut self, shape: Shape<'_>, node: &Node) {
         for key in shape.required() {
             if node.find(&[key]).is_none() {
@@ -176,8 +184,7 @@ impl Check {
 
     fn platform(&mut self, shape: Shape<'_>, name: &str, node: &Node) {
         if node.table().is_none() {
-            let message =
-                format!("`{}`: found {}, expected a table with a `type`", dotted(&self.path), value::found(shape, node));
+            let message = format!("`{}`: expected a table with a `type`", dotted(&self.path));
             return self.report(node.at.clone(), message);
         }
         if let Some(own) = shape.property(name) {

@@ -30,9 +30,10 @@ pub struct Backoff {
     #[serde(with = "duration")]
     #[schemars(schema_with = "duration::schema")]
     pub max: Duration,
-    /// What the bound is multiplied with each time, 1 to 1000; kept in thousandths. Default: 3.0.
+    /// What the bound is multiplied with each time, in thousandths. Default: 3000 (`factor = 3.0`). From 1000 to 1000000.
     #[serde(rename = "factor", serialize_with = "write_permille", deserialize_with = "read_permille")]
     #[schemars(with = "f64", range(min = 1, max = 1000))]
+    #[schemars(description = "What the bound is multiplied with each time, 1 to 1000. Default: 3.0.")]
     pub factor_permille: u32,
 }
 

@@ -92,11 +92,11 @@ fn platforms(registry: &Registry, defs: &mut Map<String, Value>) -> Value {
     })
 }
 
-/// An adapter's own keys, together with `type` and the shared ones.
+/// An adapter's own keys, together with `type` and the shared ones. An own key of the same name never reaches its adapter.
 fn platform(kind: &str, summary: &str, mut own: Value) -> Value {
-    let mut all = shared_keys();
+    let mut all = properties(&own);
+    all.extend(shared_keys());
     all.insert("type".into(), json!({"description": "The platform type.", "const": kind}));
-    all.extend(properties(&own));
     let mut required = vec![json!("type")];
     required.extend(own.get("required").and_then(Value::as_array).cloned().unwrap_or_default());
     let mut table = json!({"title": kind, "description": summary, "type": "object", "properties": all, "required": required});

@@ -113,6 +113,22 @@ impl<'a> Shape<'a> {
             })
     }
 
+    /// Whether credentials stand somewhere inside.
+    pub(crate) fn holds_secrets(self) -> bool {
+        self.holds_secrets_within(8)
+    }
+
+    fn holds_secrets_within(self, depth: usize) -> bool {
+        let below = |shape: Self| shape.holds_secrets_within(depth - 1);
+        self.is_secret()
+            || (depth > 0
+                && self.alternatives().into_iter().any(|shape| {
+                    let inner = ["items", "additionalProperties"].iter().filter_map(|word| shape.at.get(*word));
+                    inner.map(|at| shape.to(at)).any(below)
+                        || shape.keys().into_iter().filter_map(|key| shape.property(key)).any(below)
+                }))
+    }
+
     /// Whether a value of this JSON type may stand here.
     pub(crate) fn takes(self, json_type: &str) -> bool {
         let fits = |wanted: &str| wanted == json_type || (wanted == "number" && json_type == "integer");

@@ -21,8 +21,9 @@ pub enum LogFormat {
 pub struct TelemetryConfig {
     /// Which events are logged: a level (`error`, `warn`, `info`, `debug`, `trace`) or filters such as
     /// `info,notifyhub=debug`. Default: `info`.
+    #[schemars(extend("x-format" = "log-filter"))]
     pub log: String,
-    /// How. Default: text.
+    /// How log lines are written. Default: text.
     pub log_format: LogFormat,
 }
 

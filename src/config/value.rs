@@ -14,10 +14,16 @@ use crate::task::{Target, TargetError};
 /// Longest part of a text that is repeated in a message, in characters.
 const SHORT_CHARS_MAX: usize = 40;
 
-/// Whether the value at this place may not be shown: a credential, or a URL that names a target and may hold one.
+/// The levels of log lines, from nothing to everything.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Whether the value at this place may not be shown: a credential; a URL that names a target and may hold one; or
+/// something of a wrong type, where credentials or such URLs belong inside.
 pub(crate) fn is_secret(shape: Shape<'_>, node: &Node) -> bool {
     let url = || node.text().is_some_and(|text| matches!(text.parse(), Ok(Target::Url(_))));
-    shape.is_secret() || (shape.word("x-format").is_some_and(|format| format == "target") && url())
+    let target = || shape.word("x-format").is_some_and(|format| format == "target");
+    let fits = || shape.alternatives().iter().any(|shape| shape.takes(node.json_type()));
+    shape.is_secret() || (target() && url()) || ((url() || shape.holds_secrets()) && !fits())
 }
 
 /// What is there, in words.
@@ -61,6 +67,7 @@ fn expected_one(shape: Shape<'_>) -> String {
         Some("duration") => return format!("a duration {} such as \"30s\"", range(shape, "x-min", "x-max")),
         Some("rate") => return "a rate such as \"30/min\"".into(),
         Some("rate-table") => return "{ rate = \"30/min\", burst = 10 }".into(),
+        Some("log-filter") => return format!("a level ({}) or filters such as \"info,notifyhub=debug\"", LEVELS.join(", ")),
         Some("target") => return "a target such as \"ops:#alerts\"".into(),
         _ => {}
     }
@@ -118,6 +125,13 @@ pub(crate) fn misfit(shape: Shape<'_>, node: &Node, path: &str) -> Option<String
     }
 }
 
+/// Whether this is a level, or filters with one level each. A bare name, which would silence everything else, is none.
+fn is_log_filter(text: &str) -> bool {
+    let level = |text: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text.trim()));
+    let spans = text.contains('[');
+    spans || text.split(',').all(|filter| level(filter.rsplit_once('=').map_or(filter, |(_, level)| level)))
+}
+
 enum Misfit {
     /// What was found and what is expected says it all.
     Here,
@@ -135,6 +149,7 @@ fn text_misfit(shape: Shape<'_>, text: &str) -> Option<Misfit> {
             if duration::parse(text).is_ok_and(inside) { None } else { Some(Misfit::Here) }
         }
         Some("rate") => rate::parse(text).is_err().then_some(Misfit::Here),
+        Some("log-filter") => (!is_log_filter(text)).then_some(Misfit::Here),
         Some("target") => text.parse::<Target>().err().map(|error: TargetError| Misfit::Reason(error.to_string())),
         _ if length("minLength").is_some_and(|min| count < min) => Some(Misfit::Reason("found an empty text".into())),
         _ if length("maxLength").is_some_and(|max| count > max) => {

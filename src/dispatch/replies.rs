@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use foldhash::fast::FixedState;
 use tokio::sync::Notify;
 
 use crate::task::{NotificationId, Outcome};
@@ -15,7 +16,7 @@ pub struct Replies(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: HashMap<NotificationId, Arc<Slot>>,
+    waiting: HashMap<NotificationId, Arc<Slot>, FixedState>,
     closed: bool,
 }
 
@@ -82,7 +83,7 @@ impl Slot {
 
 impl Waiter {
     /// The outcome once it is final; `None` if the hub ended first.
-    pub async fn outcome(&self) -> Option<Outcome> {
+    pub async fn outcome(&self) -> Option<&Outcome> {
         let filled = self.slot.filled.notified();
         let mut filled = std::pin::pin!(filled);
         // `notify_waiters` wakes only those who have registered: before looking, not after.
@@ -90,12 +91,26 @@ impl Waiter {
         if self.slot.outcome.get().is_none() {
             filled.await;
         }
-        self.slot.outcome.get().cloned().flatten()
+        self.slot.outcome.get().and_then(Option::as_ref)
+    }
+
+    /// The same, taken out if nobody else waits for it.
+    pub async fn into_outcome(self) -> Option<Outcome> {
+        self.outcome().await?;
+        let slot = self.slot.clone();
+        drop(self);
+        match Arc::try_unwrap(slot) {
+            Ok(slot) => slot.outcome.into_inner().flatten(),
+            Err(shared) => shared.outcome.get().cloned().flatten(),
+        }
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
+        if self.slot.outcome.get().is_some() {
+            return; // it has been taken out of the list
+        }
         let mut state = self.replies.state();
         if let Entry::Occupied(entry) = state.waiting.entry(self.id)
             && Arc::ptr_eq(entry.get(), &self.slot)

@@ -19,7 +19,7 @@ pub struct Accepted {
     pub durability: Durability,
     /// What stands in every log line and event about it.
     pub correlation_id: CorrelationId,
-    pub(super) tasks: Vec<Arc<Task>>,
+    pub(super) tasks: Arc<[Arc<Task>]>,
     pub(super) store: Arc<dyn Store>,
     pub(super) waiter: Waiter,
 }
@@ -36,7 +36,11 @@ pub struct AcceptedTask {
 impl Accepted {
     /// Its tasks, one per target, in order; none where the same idempotency key was accepted before.
     pub fn tasks(&self) -> impl Iterator<Item = AcceptedTask> {
-        self.tasks.iter().map(|task| AcceptedTask { id: task.id, target: task.target() })
+        let target = |task: &Task| match &task.recipient {
+            Some(recipient) => format!("{}:{recipient}", task.platform()),
+            None => task.platform().to_string(),
+        };
+        self.tasks.iter().map(move |task| AcceptedTask { id: task.id, target: target(task) })
     }
 
     /// Waits until every target has reached a final state. Always resolves: when the hub is shut down first, with what
@@ -46,17 +50,34 @@ impl Accepted {
     ///
     /// [`OutcomeError`] if the store has forgotten the notification or cannot be read.
     pub async fn outcome(&self) -> Result<Outcome, OutcomeError> {
-        if self.tasks.is_empty() {
-            // Accepted before, under the same key: it may have finished before anybody waited.
-            let known = self.find().await?;
-            if known.is_final() {
-                return Ok(known);
-            }
+        if let Some(known) = self.known().await? {
+            return Ok(known);
         }
         match self.waiter.outcome().await {
-            Some(outcome) => Ok(outcome),
+            Some(outcome) => Ok(outcome.clone()),
             None => self.find().await,
         }
+    }
+
+    /// The same for whoever needs the outcome once: it is handed over, not copied.
+    pub(super) async fn into_outcome(self) -> Result<Outcome, OutcomeError> {
+        if let Some(known) = self.known().await? {
+            return Ok(known);
+        }
+        let (store, id) = (self.store.clone(), self.id);
+        match self.waiter.into_outcome().await {
+            Some(outcome) => Ok(outcome),
+            None => store.find(id).await?.ok_or(OutcomeError::Forgotten(id)),
+        }
+    }
+
+    /// The outcome of a notification that was accepted before under the same key, and may have finished before
+    /// anybody waited.
+    async fn known(&self) -> Result<Option<Outcome>, OutcomeError> {
+        if !self.tasks.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.find().await?).filter(Outcome::is_final))
     }
 
     async fn find(&self) -> Result<Outcome, OutcomeError> {

@@ -1,7 +1,8 @@
 //! The promises of the engine and of the command, as stories.
 
-#[cfg(feature = "cli")]
+mod cli;
+mod command;
+mod config;
 mod demo;
 mod engine;
-#[cfg(feature = "cli")]
 mod send;

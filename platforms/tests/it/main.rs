@@ -1,5 +1,7 @@
 //! What the shipped adapters put on the wire and make of the answers, over real sockets; one module per adapter.
 
+mod discord;
+mod slack;
 mod testkit;
 mod tls;
 mod transport;

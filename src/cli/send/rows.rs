@@ -45,7 +45,7 @@ impl Row {
             notification: outcome.id,
             correlation_id: outcome.correlation_id.to_string(),
             task: target.task,
-            target: target.target.clone(),
+            target: target.target(),
             state: target.state,
             attempts: target.attempts.len(),
             seconds: span(target).as_secs_f64(),

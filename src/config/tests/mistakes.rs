@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn every_mistake_is_reported_with_its_place_and_the_way_out() {
     let first = "[pol]\nslots = 3\n[pool]\nslotz = 3\nslots = 0\nmin_workers = \"two\"\nstrategy = \"least-conections\"\nmax_workers = 4\n\
-                 [store]\ntype = \"sqlite\"\n[delivery]\ntimeout = \"5\"\nbackoff = { initial = \"3h\" }\nrate_limit = \"1/fortnight\"\n";
+                 [telemetry]\nlog = \"inof\"\n[store]\ntype = \"sqlite\"\n[delivery]\ntimeout = \"5\"\nbackoff = { initial = \"3h\" }\nrate_limit = \"1/fortnight\"\n";
     let second = "[platforms.a]\ntype = \"bel\"\n[platforms.b]\nurl = \"x\"\n[platforms.c]\ntype = \"bell\"\ntokn = \"hunter2\"\ntone = \"lov\"\n\
                   [platforms.d]\ntype = \"bell\"\nurl = \"x\"\nloud = true\ntone = \"low\"\ntoken = \"hunter2\"\n\
                   [platforms.e]\ntype = \"bell\"\nurl = \"x\"\ntoken = { vault = \"x\" }\n[platforms.f]\ntype = \"bell\"\nurl = 5\ntoken = 12345\n\
@@ -18,10 +18,11 @@ fn every_mistake_is_reported_with_its_place_and_the_way_out() {
         "a.toml:6:15: `pool.min_workers`: found the text \"two\", expected a whole number from 1 to 1024",
         "a.toml:7:12: `pool.strategy`: unknown word `least-conections`, did you mean `least-connections`?",
         "a.toml:8:1: `pool.max_workers` is not supported by this version",
-        "a.toml:10:8: `store.type`: `sqlite` is not supported by this version, expected one of: memory",
-        "a.toml:12:11: `delivery.timeout`: found the text \"5\", expected a duration from 1ms to 1h such as \"30s\"",
-        "a.toml:13:13: `delivery.backoff.initial`: the first wait of 3h is longer than the longest, 2h",
-        "a.toml:14:14: `delivery.rate_limit`: found the text \"1/fortnight\", expected a rate such as \"30/min\"",
+        "a.toml:10:7: `telemetry.log`: found the text \"inof\", expected a level (off, error, warn, info, debug, trace) or filters such as \"info,notifyhub=debug\"",
+        "a.toml:12:8: `store.type`: `sqlite` is not supported by this version, expected one of: memory",
+        "a.toml:14:11: `delivery.timeout`: found the text \"5\", expected a duration from 1ms to 1h such as \"30s\"",
+        "a.toml:15:13: `delivery.backoff.initial`: the first wait of 3h is longer than the longest, 2h",
+        "a.toml:16:14: `delivery.rate_limit`: found the text \"1/fortnight\", expected a rate such as \"30/min\"",
         "b.toml:2:8: unknown platform type `bel`, did you mean `bell`? expected one of: bell",
         "b.toml:3:12: `platforms.b` needs a `type`, one of: bell",
         "b.toml:5:12: `platforms.c` needs the key `url`",
@@ -65,6 +66,42 @@ fn no_secret_is_shown_in_any_line_around_a_mistake_nor_among_the_values() {
     assert_eq!(value("platforms.c.token"), json!({"cmd": "[redacted]"}));
     assert_eq!(value("groups.all"), json!(["[redacted]"]));
     assert!(!format!("{loaded:?}").contains("hunter"), "{loaded:?}");
+}
+
+#[test]
+fn what_stands_where_a_table_of_secrets_belongs_is_not_shown_either() {
+    let platform = |rest: &str| format!("[platforms.ops]\ntype = \"bell\"\nurl = \"seen\"\n{rest}\n");
+    for text in [
+        platform("headers = \"hunter2\""),
+        platform("token = [\"hunter2\"]"),
+        platform("token = { env = [\"hunter2\"] }"),
+        platform("token = { vault = \"hunter2\" }"),
+        platform("[groups]\nall = \"gong://hunter2\""),
+        platform("[groups.all]\nx = \"gong://hunter2\""),
+        "platforms = \"hunter2\"".into(),
+        "[platforms]\nops = \"hunter2\"".into(),
+        "[platforms.ops]\ntype = 5\ntoken = \"hunter2\"".into(),
+    ] {
+        let errors = load(&given(&[&text], &[]).sources, &registry()).expect_err(&text).to_string();
+        assert!(!errors.contains("hunter2"), "{errors}");
+    }
+    let env = [("NOTIFYHUB__PLATFORMS__OPS__TOKN", "hunter2"), ("NOTIFYHUB__PLATFORMS__OPS__HEADERS", "hunter2")];
+    let errors = load(&given(&[&platform("")], &env).sources, &registry()).expect_err("two mistakes").to_string();
+    assert!(errors.lines().count() == 2 && !errors.contains("hunter2"), "{errors}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_file_or_a_variable_says_is_read_or_refused(
+        file in "(\\[?[a-z\"'é.]{0,8}\\]?( ?[=,{}\\[\\]\"#\n] ?[a-zé0-9.\"-]{0,5}){0,6}\r?\n){0,6}",
+        name in "(__|[A-Z.é_]{0,4}|POOL|PLATFORMS|GROUPS|TYPE){0,5}",
+        value in "[a-z0-9\\[\\]{}=\" é]{0,8}",
+    ) {
+        let given = given(&[&file], &[(&format!("NOTIFYHUB__{name}"), &value)]);
+        if let Err(errors) = load(&given.sources, &registry()) {
+            assert!(!errors.to_string().is_empty());
+        }
+    }
 }
 
 #[test]
