@@ -149,6 +149,10 @@ async fn a_file_with_one_bad_line_is_refused_whole() {
         (r#"{"to": ["a"], "boddy": "x"}"#, "many.ndjson: line 2: unknown field `boddy`, expected one of"),
         ("hello", "many.ndjson: line 2: not JSON"),
         (r#"{"to": ["nosuch"], "body": "x"}"#, "line 2: target `nosuch`: unknown platform"),
+        (
+            r#"{"to": ["a"], "body": "x", "not_before": "2999-01-01T00:00:00Z"}"#,
+            "line 2: `not_before`: later than one shot waits",
+        ),
     ] {
         shell.put("many.ndjson", &format!("{good}\n{bad}\n{good}\n"));
         let sent = shell.send(&["--from", "many.ndjson"]).await;

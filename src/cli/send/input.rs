@@ -32,7 +32,7 @@ impl SendArgs {
     /// What is to be sent. Reads files, and stdin where the body comes from there.
     pub(super) fn notifications(self, now: SystemTime) -> Result<Batch, Failure> {
         match self.from.as_deref() {
-            Some(path) => from_file(path, &self.to),
+            Some(path) => from_file(path, &self.to, now.checked_add(self.wait)),
             None => Ok(Batch { notifications: vec![self.notification(now)?], lines: None }),
         }
     }
@@ -77,7 +77,7 @@ fn message(format: Format, body: String) -> Message {
     }
 }
 
-fn from_file(path: &Path, to: &[String]) -> Result<Batch, Failure> {
+fn from_file(path: &Path, to: &[String], latest: Option<SystemTime>) -> Result<Batch, Failure> {
     let reader: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
@@ -87,6 +87,12 @@ fn from_file(path: &Path, to: &[String]) -> Result<Batch, Failure> {
     let read = lines::read(reader, to).map_err(|reason| bad_input(format!("{}: {reason}", path.display())))?;
     if read.notifications.is_empty() {
         return Err(bad_input(format!("{}: no notification in it", path.display())));
+    }
+    let too_late = |notification: &Notification| latest.is_some_and(|latest| notification.not_before > Some(latest));
+    if let Some(at) = read.notifications.iter().position(too_late) {
+        let (path, line) = (path.display(), read.lines[at]);
+        let reason = "`not_before`: later than one shot waits, raise --wait beyond it";
+        return Err(bad_input(format!("{path}: line {line}: {reason}")));
     }
     Ok(Batch { notifications: read.notifications, lines: Some(read.lines) })
 }
