@@ -11,7 +11,8 @@ use crate::config::ConfigErrors;
 /// The exit codes, as `--help` and the manual show them.
 pub(super) const AFTER_HELP: &str = "\
 Exit codes: 0 done, all delivered; 1 some targets failed; 2 usage; 65 bad input; 69 platform or server unreachable; \
-70 bug; 75 accepted, but not finished in time; 77 refused; 78 configuration";
+70 bug; 75 accepted, but not finished in time; 77 refused; 78 configuration; \
+130 interrupted";
 
 /// What a command ends with. The numbers are those of sysexits.h where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub enum Exit {
     Refused = 77,
     /// The configuration is wrong.
     Config = 78,
+    /// Ended by Ctrl-C.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

@@ -6,7 +6,8 @@
 //! | `exit` | exit codes, and how a command fails |
 //! | `output` | tables, JSON and NDJSON to stdout |
 //! | `log` | log lines to stderr |
-//! | `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
+//! | `progress` | how far a long command is |
+//! | `demo/`, `send/`, `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
 //!
 //! An own binary with an own platform in it is `notifyhub::cli::run(Registry::builtin().with::<Acme>())`.
 
@@ -23,12 +24,15 @@ mod check;
 mod completion;
 mod config;
 mod context;
+mod demo;
 mod exit;
 mod init;
 mod log;
 mod man;
 mod output;
 mod platforms;
+mod progress;
+mod send;
 
 /// What the command line says.
 #[derive(Debug, Parser)]
@@ -52,6 +56,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[non_exhaustive]
 pub enum Command {
+    /// Send to platforms that misbehave, and count what arrives
+    Demo(demo::DemoArgs),
+    /// Send a notification now, and wait until it is delivered
+    Send(send::SendArgs),
     /// Write a configuration file to start from
     Init(init::Init),
     /// Check the configuration; with --live, also whether the platforms take our credentials
@@ -84,6 +92,8 @@ pub fn run(registry: Registry) -> ExitCode {
 impl Command {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Demo(demo) => demo.run(context),
+            Self::Send(send) => send.run(context),
             Self::Init(init) => init.run(context),
             Self::Check(check) => check.run(context),
             Self::Platforms(platforms) => platforms.run(context),

@@ -3,4 +3,6 @@
 mod cli;
 mod command;
 mod config;
+mod demo;
 mod engine;
+mod send;
