@@ -23,7 +23,7 @@ struct State {
 /// Where an outcome is put for all who wait for it; `None` when none will come.
 #[derive(Debug, Default)]
 struct Slot {
-    outcome: OnceLock<Option<Outcome>>,
+    outcome: OnceLock<Option<Arc<Outcome>>>,
     filled: Notify,
 }
 
@@ -54,7 +54,7 @@ impl Replies {
     }
 
     /// Answers everybody who waits for this notification.
-    pub fn resolve(&self, outcome: Outcome) {
+    pub fn resolve(&self, outcome: Arc<Outcome>) {
         let slot = self.state().waiting.remove(&outcome.id);
         if let Some(slot) = slot {
             slot.fill(Some(outcome));
@@ -74,7 +74,7 @@ impl Replies {
 }
 
 impl Slot {
-    fn fill(&self, outcome: Option<Outcome>) {
+    fn fill(&self, outcome: Option<Arc<Outcome>>) {
         // A slot is filled once: whoever fills it has taken it out of the list.
         let _ = self.outcome.set(outcome);
         self.filled.notify_waiters();
@@ -83,7 +83,7 @@ impl Slot {
 
 impl Waiter {
     /// The outcome once it is final; `None` if the hub ended first.
-    pub async fn outcome(&self) -> Option<&Outcome> {
+    pub async fn outcome(&self) -> Option<Arc<Outcome>> {
         let filled = self.slot.filled.notified();
         let mut filled = std::pin::pin!(filled);
         // `notify_waiters` wakes only those who have registered: before looking, not after.
@@ -91,18 +91,7 @@ impl Waiter {
         if self.slot.outcome.get().is_none() {
             filled.await;
         }
-        self.slot.outcome.get().and_then(Option::as_ref)
-    }
-
-    /// The same, taken out if nobody else waits for it.
-    pub async fn into_outcome(self) -> Option<Outcome> {
-        self.outcome().await?;
-        let slot = self.slot.clone();
-        drop(self);
-        match Arc::try_unwrap(slot) {
-            Ok(slot) => slot.outcome.into_inner().flatten(),
-            Err(shared) => shared.outcome.get().cloned().flatten(),
-        }
+        self.slot.outcome.get().cloned().flatten()
     }
 }
 

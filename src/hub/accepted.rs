@@ -49,38 +49,21 @@ impl Accepted {
     /// # Errors
     ///
     /// [`OutcomeError`] if the store has forgotten the notification or cannot be read.
-    pub async fn outcome(&self) -> Result<Outcome, OutcomeError> {
-        if let Some(known) = self.known().await? {
-            return Ok(known);
+    pub async fn outcome(&self) -> Result<Arc<Outcome>, OutcomeError> {
+        if self.tasks.is_empty() {
+            // Accepted before, under the same key: it may have finished before anybody waited.
+            let known = self.find().await?;
+            if known.is_final() {
+                return Ok(known);
+            }
         }
         match self.waiter.outcome().await {
-            Some(outcome) => Ok(outcome.clone()),
+            Some(outcome) => Ok(outcome),
             None => self.find().await,
         }
     }
 
-    /// The same for whoever needs the outcome once: it is handed over, not copied.
-    pub(super) async fn into_outcome(self) -> Result<Outcome, OutcomeError> {
-        if let Some(known) = self.known().await? {
-            return Ok(known);
-        }
-        let (store, id) = (self.store.clone(), self.id);
-        match self.waiter.into_outcome().await {
-            Some(outcome) => Ok(outcome),
-            None => store.find(id).await?.ok_or(OutcomeError::Forgotten(id)),
-        }
-    }
-
-    /// The outcome of a notification that was accepted before under the same key, and may have finished before
-    /// anybody waited.
-    async fn known(&self) -> Result<Option<Outcome>, OutcomeError> {
-        if !self.tasks.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(self.find().await?).filter(Outcome::is_final))
-    }
-
-    async fn find(&self) -> Result<Outcome, OutcomeError> {
+    async fn find(&self) -> Result<Arc<Outcome>, OutcomeError> {
         self.store.find(self.id).await?.ok_or(OutcomeError::Forgotten(self.id))
     }
 }
@@ -115,9 +98,9 @@ impl Batch {
     /// # Errors
     ///
     /// [`OutcomeError`] for the first notification whose outcome cannot be had.
-    pub async fn outcomes(&self, mut on_progress: impl FnMut(Progress)) -> Result<Vec<Outcome>, OutcomeError> {
+    pub async fn outcomes(&self, mut on_progress: impl FnMut(Progress)) -> Result<Vec<Arc<Outcome>>, OutcomeError> {
         let mut progress = Progress { finished: 0, delivered: 0, total: self.accepted.len() };
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; self.accepted.len()];
+        let mut outcomes: Vec<Option<Arc<Outcome>>> = vec![None; self.accepted.len()];
         let indexed = self.accepted.iter().enumerate().map(|(index, accepted)| async move { (index, accepted.outcome().await) });
         let mut waiting: FuturesUnordered<_> = indexed.collect();
         while let Some((index, outcome)) = waiting.next().await {

@@ -42,8 +42,8 @@ impl Hub {
     /// # Errors
     ///
     /// As [`send`](Hub::send), and [`OutcomeError`](super::OutcomeError) as [`HubError::Outcome`].
-    pub async fn deliver(&self, notification: Notification) -> Result<Outcome, HubError> {
-        Ok(self.send(notification).await?.into_outcome().await?)
+    pub async fn deliver(&self, notification: Notification) -> Result<Arc<Outcome>, HubError> {
+        Ok(self.send(notification).await?.outcome().await?)
     }
 
     /// Accepts many notifications. All are checked before the first is stored; they are stored in groups, in order.

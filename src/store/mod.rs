@@ -183,7 +183,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError>;
 
     /// Everything known about a notification; `None` if there is none or it was forgotten.
-    async fn find(&self, notification: NotificationId) -> Result<Option<Outcome>, StoreError>;
+    async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError>;
 
     /// How many tasks are in which state. Kept, not counted: cheap.
     fn counts(&self) -> Counts;

@@ -30,7 +30,7 @@ pub struct Flow<'a> {
 /// A notification whose outcome is known.
 struct Finished {
     number: usize,
-    outcome: Outcome,
+    outcome: Arc<Outcome>,
     latency: Duration,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Flow<'a> {
 
     fn finish(&mut self, Finished { number, outcome, latency }: Finished) {
         let delivered = outcome.all_delivered();
-        for target in outcome.targets {
+        for target in &outcome.targets {
             let errors = target.attempts.iter().filter_map(|attempt| attempt.result.as_ref().err());
             let ambiguous = errors.filter(|error| error.is_ambiguous()).count();
             self.sent.push(Sent { id: target.task, ambiguous: u32::try_from(ambiguous).unwrap_or(u32::MAX) });

@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Delivered {
     /// One per notification, in order; not final where the time ran out.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<Arc<Outcome>>,
     /// Why it ended.
     pub cause: Cause,
 }

@@ -91,7 +91,7 @@ impl SendArgs {
         let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || batch.notifications.len() == 1);
         let registry = context.registry.clone();
         let Delivered { outcomes, cause } = runtime.block_on(delivery::deliver(config, registry, batch, wait, progress))?;
-        let rows: Vec<_> = outcomes.iter().flat_map(Row::of_notification).collect();
+        let rows: Vec<_> = outcomes.iter().flat_map(|outcome| Row::of_notification(outcome)).collect();
         match print(context, &rows) {
             // Whoever read has enough; how it went is still in the exit code.
             Ok(()) | Err(Failure::Closed) => {}

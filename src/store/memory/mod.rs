@@ -100,7 +100,7 @@ impl Store for MemoryStore {
         Ok(self.shelf().cancel(notification, self.clock.wall()))
     }
 
-    async fn find(&self, notification: NotificationId) -> Result<Option<Outcome>, StoreError> {
+    async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError> {
         Ok(self.shelf().find(notification))
     }
 

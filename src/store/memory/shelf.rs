@@ -33,12 +33,20 @@ pub struct Shelf {
     limits: MemoryLimits,
 }
 
-/// A notification and its tasks; it lies under an id of our own making, so its map needs no keyed hash.
+/// A notification; it lies under an id of our own making, so its map needs no keyed hash.
 #[derive(Debug)]
-struct Entry {
+enum Entry {
+    /// With tasks that are not final.
+    Open(OpenEntry),
+    /// Only what became of it is kept: its message is free again.
+    Finished(Arc<Outcome>),
+}
+
+#[derive(Debug)]
+struct OpenEntry {
     head: Arc<Head>,
     records: Box<[Record]>,
-    open: u32,
+    unfinished: usize,
 }
 
 impl Shelf {
@@ -83,8 +91,9 @@ impl Shelf {
             self.keys.insert(key, (hash, id));
         }
         self.counts.accepted += submission.tasks.len() as u64;
-        let (records, open) = (self.place(&submission.tasks, wall), submission.tasks.len() as u32);
-        self.notifications.insert(id, Entry { head: submission.head, records, open });
+        let records = self.place(&submission.tasks, wall);
+        let unfinished = records.len();
+        self.notifications.insert(id, Entry::Open(OpenEntry { head: submission.head, records, unfinished }));
         Enqueued::Stored
     }
 
@@ -162,7 +171,7 @@ impl Shelf {
 
     pub fn cancel(&mut self, notification: NotificationId, wall: SystemTime) -> Cancelled {
         let mut reached = Cancelled::default();
-        let Some(entry) = self.notifications.get_mut(&notification) else { return reached };
+        let Some(Entry::Open(entry)) = self.notifications.get_mut(&notification) else { return reached };
         let mut waiting = Vec::new();
         for record in &mut entry.records {
             match record.state {
@@ -184,10 +193,11 @@ impl Shelf {
         reached
     }
 
-    pub fn find(&self, notification: NotificationId) -> Option<Outcome> {
-        let entry = self.notifications.get(&notification)?;
-        let targets = entry.records.iter().map(Record::outcome).collect();
-        Some(Outcome { id: notification, correlation_id: entry.head.correlation_id(), targets })
+    pub fn find(&self, notification: NotificationId) -> Option<Arc<Outcome>> {
+        match self.notifications.get(&notification)? {
+            Entry::Open(entry) => Some(Arc::new(entry.outcome())),
+            Entry::Finished(outcome) => Some(outcome.clone()),
+        }
     }
 
     fn wait_again(&mut self, task: &Task, due: Option<SystemTime>) {
@@ -203,7 +213,8 @@ impl Shelf {
 
     /// Moves a task to a final state; tells whether its notification is finished by that.
     fn finish(&mut self, task: &Task, state: TaskState, wall: SystemTime) -> bool {
-        let entry = self.notifications.get_mut(&task.head.id).expect("a task's notification is stored");
+        let stored = self.notifications.get_mut(&task.head.id).expect("a task's notification is stored");
+        let Entry::Open(entry) = stored else { unreachable!("a notification with an unfinished task is open") };
         let record = entry.records.get_mut(task.index as usize).expect("a task has its place");
         debug_assert!(record.state.may_become(state), "{} -> {state}", record.state);
         match record.state {
@@ -217,11 +228,14 @@ impl Shelf {
             TaskState::Cancelled => self.counts.cancelled += 1,
             _ => self.counts.expired += 1,
         }
-        entry.open -= 1;
-        if entry.open == 0 {
-            self.finished.push_back((wall, task.head.id));
+        entry.unfinished -= 1;
+        if entry.unfinished > 0 {
+            return false;
         }
-        entry.open == 0
+        let outcome = Arc::new(entry.outcome());
+        *stored = Entry::Finished(outcome);
+        self.finished.push_back((wall, task.head.id));
+        true
     }
 
     /// Forgets finished notifications beyond their number or age, and idempotency keys beyond theirs.
@@ -244,8 +258,18 @@ impl Shelf {
 
 type Notifications = HashMap<NotificationId, Entry, FixedState>;
 
+impl OpenEntry {
+    fn outcome(&self) -> Outcome {
+        let targets = self.records.iter().map(Record::outcome).collect();
+        Outcome { id: self.head.id, correlation_id: self.head.correlation_id(), targets }
+    }
+}
+
 fn record<'a>(notifications: &'a mut Notifications, task: &Task) -> Option<&'a mut Record> {
-    notifications.get_mut(&task.head.id)?.records.get_mut(task.index as usize)
+    match notifications.get_mut(&task.head.id)? {
+        Entry::Open(entry) => entry.records.get_mut(task.index as usize),
+        Entry::Finished(_) => None,
+    }
 }
 
 fn leased<'a>(notifications: &'a mut Notifications, token: LeaseToken, task: &Task) -> Option<&'a mut Record> {
