@@ -1,5 +1,7 @@
 //! notifyhub delivers notifications to any platform, reliably and fast.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod clock;
 pub mod config;
 mod dispatch;

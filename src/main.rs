@@ -1,2 +1,5 @@
 //! The `notifyhub` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    notifyhub::cli::run(notifyhub::Registry::builtin())
+}

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::{
+    chat::{Discord, Slack},
     contract::{Adapter, ConfigError, Parts, Platform},
     generic::{console::Console, file::FileLog, webhook::Webhook},
 };
@@ -52,7 +53,7 @@ impl Registry {
 
     /// Every adapter this package ships.
     pub fn builtin() -> Self {
-        let registry = Self::empty().with::<Webhook>().with::<FileLog>().with::<Console>();
+        let registry = Self::empty().with::<Discord>().with::<Slack>().with::<Webhook>().with::<FileLog>().with::<Console>();
         #[cfg(feature = "email")]
         let registry = registry.with::<crate::email::Email>();
         registry

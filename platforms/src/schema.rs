@@ -15,6 +15,7 @@ impl JsonSchema for Secret {
         let source = |name: &str, value: Schema| json_schema!({"type": "object", "properties": {name: value}, "required": [name], "additionalProperties": false});
         json_schema!({
             "description": "A secret: \"inline\", { env = \"NAME\" }, { file = \"PATH\" } or { cmd = [\"PROGRAM\", \"ARG\"] }",
+            "x-secret": true,
             "anyOf": [
                 {"type": "string"},
                 source("env", json_schema!({"type": "string"})),

@@ -2,8 +2,14 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{duration, rate};
+
 /// What becomes of an attempt that may or may not have arrived.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum OnAmbiguous {
     /// It is tried again: at least once, at the price of a possible copy.
     #[default]
@@ -13,13 +19,21 @@ pub enum OnAmbiguous {
 }
 
 /// How long to wait between attempts: a random time up to `initial * factor^(n-1)`, at most `max` (full jitter).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Backoff {
     /// Upper bound of the first wait. Default: 2 s.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema")]
     pub initial: Duration,
-    /// Upper bound of every wait. Default: 2 h.
+    /// Upper bound of every wait; at least `initial`. Default: 2 h.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema")]
     pub max: Duration,
-    /// What the bound is multiplied with each time, in thousandths. Default: 3000 (`factor = 3.0`). At least 1000.
+    /// What the bound is multiplied with each time, in thousandths. Default: 3000 (`factor = 3.0`). From 1000 to 1000000.
+    #[serde(rename = "factor", serialize_with = "write_permille", deserialize_with = "read_permille")]
+    #[schemars(with = "f64", range(min = 1, max = 1000))]
+    #[schemars(description = "What the bound is multiplied with each time, 1 to 1000. Default: 3.0.")]
     pub factor_permille: u32,
 }
 
@@ -36,26 +50,37 @@ pub struct RateWindow {
     pub count: NonZeroU32,
     /// Per how long. More than zero.
     pub per: Duration,
-    /// How many of them may go at once. Default: 1 when written as `"N/T"`... evenly paced.
+    /// How many of them may go at once after a pause. Written as `"N/T"` it is 1: sends are spaced `T/N` apart, so that
+    /// no window of `T`, wherever it begins, holds more than `N`. With `{ rate = "N/T", burst = B }` such a window
+    /// may hold up to `B - 1` more. From 1 to `count`.
     pub burst: NonZeroU32,
 }
 
 /// How the tasks of a platform are delivered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct DeliveryConfig {
-    /// Longest time one attempt may take. Default: 10 s.
+    /// Longest time one attempt may take, at most 1 h. Default: 10 s.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema", extend("x-max" = "1h"))]
     pub timeout: Duration,
-    /// Attempts before a task is dead. Default: 20. At least 1.
+    /// Attempts before a task is dead, 1 to 1000. Default: 20.
+    #[schemars(range(min = 1, max = 1000))]
     pub max_attempts: u32,
     /// Waits between attempts.
     pub backoff: Backoff,
     /// Longest `Retry-After` that is obeyed. Default: 24 h.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema")]
     pub retry_after_max: Duration,
     /// What becomes of ambiguous attempts. Default: retry.
     pub on_ambiguous: OnAmbiguous,
-    /// Sends of one lane under way at most. Default: 64. At least 1.
+    /// Sends of one lane under way at most, 1 to 65536. Default: 64.
+    #[schemars(range(min = 1, max = 65536))]
     pub max_in_flight: usize,
-    /// Rate limits, all of which hold. Default: none.
+    /// Rate limits, all of which hold: `"1/s"`, `["5/2s", "30/min"]` or `{ rate = "30/min", burst = 10 }`. Default: none.
+    #[serde(with = "rate")]
+    #[schemars(schema_with = "rate::schema")]
     pub rate_limit: Vec<RateWindow>,
 }
 
@@ -70,5 +95,18 @@ impl Default for DeliveryConfig {
             max_in_flight: 64,
             rate_limit: Vec::new(),
         }
+    }
+}
+
+fn write_permille<S: Serializer>(permille: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(f64::from(*permille) / 1000.0)
+}
+
+fn read_permille<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let factor = f64::deserialize(deserializer)?;
+    if (1.0..=1000.0).contains(&factor) {
+        Ok((factor * 1000.0).round() as u32)
+    } else {
+        Err(serde::de::Error::custom("expected a number from 1 to 1000"))
     }
 }

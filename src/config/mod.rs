@@ -7,22 +7,65 @@
 //! | `delivery` | `[delivery]` and what a platform may override: timeouts, retries, limits |
 //! | `platform` | `[platforms.NAME]` |
 //! | `telemetry` | `[telemetry]`: logs |
+//!
+//! How it is read, from [`Sources`] to [`Loaded`]:
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `load` | the whole way: [`load`], [`load_and_build`] |
+//! | `source`, `file`, `env` | where it comes from: each source becomes a `tree` of values with their places |
+//! | `schema`, `shape` | what may stand where: one JSON Schema, derived from the structs and the adapters' own |
+//! | `check`, `value` | whether each source fits: every unknown key, wrong type, word and bound |
+//! | `duration`, `rate` | values written as text |
+//! | `layering` | defaults < files < environment < flags, by figment |
+//! | `accounts`, `groups` | what only the whole can tell: missing keys, what adapters refuse, references |
+//! | `mistake`, `suggest`, `reserved` | what is reported: place, excerpt, "did you mean", keys of later versions |
+//! | `catalogue` | every key in words, and a file to start from |
+//! | `loaded` | what comes out: each value with its origin, secrets left out |
 
 use std::collections::BTreeMap;
 
+pub use accounts::Accounts;
+pub use catalogue::{Key, platform_keys, template, toml};
 pub use delivery::{Backoff, DeliveryConfig, OnAmbiguous, RateWindow};
+pub use load::{load, load_and_build};
+pub use loaded::{Entry, Loaded};
+pub use mistake::{ConfigErrors, Mistake};
 pub use platform::PlatformConfig;
 pub use pool::{PoolConfig, Strategy};
+pub use schema::schema;
+pub use source::{Flag, Origin, Sources};
 pub use store::{StoreConfig, StoreKind};
 pub use telemetry::{LogFormat, TelemetryConfig};
 
 use crate::task::{PlatformName, Target};
 
+mod accounts;
+mod catalogue;
+mod check;
 mod delivery;
+pub mod duration;
+mod env;
+mod file;
+mod groups;
+mod layering;
+mod load;
+mod loaded;
+mod mistake;
 mod platform;
 mod pool;
+mod rate;
+mod reserved;
+mod schema;
+mod shape;
+mod source;
 mod store;
+mod suggest;
 mod telemetry;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod value;
 
 /// Everything a hub is configured with.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::duration;
+
 /// Which store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum StoreKind {
     /// In memory: fast, and gone with the process.
@@ -12,11 +18,15 @@ pub enum StoreKind {
 }
 
 /// The store.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// Which store. Default: memory.
+    #[serde(rename = "type")]
     pub kind: StoreKind,
-    /// How long finished work is kept for looking up. Default: 7 days in a store on disk; the memory store keeps 5 minutes.
+    /// How long finished work is kept for looking up. Default: 5 minutes.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema")]
     pub retention: Duration,
 }
 

@@ -1,7 +1,12 @@
 //! `[telemetry]`: logs.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// How log lines are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum LogFormat {
     /// For people.
     #[default]
@@ -11,12 +16,14 @@ pub enum LogFormat {
 }
 
 /// Logs. They go to stderr.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     /// Which events are logged: a level (`error`, `warn`, `info`, `debug`, `trace`) or filters such as
     /// `info,notifyhub=debug`. Default: `info`.
+    #[schemars(extend("x-format" = "log-filter"))]
     pub log: String,
-    /// How. Default: text.
+    /// How log lines are written. Default: text.
     pub log_format: LogFormat,
 }
 

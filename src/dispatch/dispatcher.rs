@@ -25,7 +25,7 @@ use crate::{
     routing::SharedDirectory,
     shutdown::Scope,
     store::{ArrivalReceiver, Claimed, Lease, LeaseToken, Store, StoreError},
-    task::{LaneKey, TaskId},
+    task::{LaneKey, Task, TaskId},
     telemetry::{Board, EventBus},
 };
 
@@ -94,7 +94,7 @@ pub struct Dispatcher {
     pub(super) settler: Settler,
     pub(super) held_max: usize,
     pub(super) claim_wanted: bool,
-    pub(super) overflow: Vec<(LeaseToken, TaskId)>,
+    pub(super) overflow: Vec<(LeaseToken, Arc<Task>)>,
     pub(super) next_due: Option<Instant>,
     settling: Option<BoxFuture<'static, ()>>,
     claiming: Option<BoxFuture<'static, Result<Claimed, StoreError>>>,

@@ -13,7 +13,7 @@ use crate::{
     event::EventKind,
     policy::{Judgement, judge},
     pool::{Done, PoolEvent, WorkerKey},
-    store::Settlement,
+    store::{Lease, Settlement},
     task::{Attempt, Disposition},
 };
 
@@ -79,9 +79,8 @@ impl Dispatcher {
         self.ready(held.lane);
         let attempt =
             Attempt { number: held.lease.tries + 1, started_at, took: done.took, worker: worker.slot, result: done.result };
-        let task = held.lease.task;
-        let settlement = Settlement { token: held.lease.token, task: task.id, attempt: Some(attempt), disposition };
-        self.settler.push(settlement, task);
+        let Lease { token, task, .. } = held.lease;
+        self.settler.push(Settlement { token, task, attempt: Some(attempt), disposition });
     }
 
     /// Lets a lane, or all lanes of its platform, rest as long as the platform asked for.

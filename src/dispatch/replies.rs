@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use foldhash::fast::FixedState;
 use tokio::sync::Notify;
 
 use crate::task::{NotificationId, Outcome};
@@ -15,14 +16,14 @@ pub struct Replies(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: HashMap<NotificationId, Arc<Slot>>,
+    waiting: HashMap<NotificationId, Arc<Slot>, FixedState>,
     closed: bool,
 }
 
 /// Where an outcome is put for all who wait for it; `None` when none will come.
 #[derive(Debug, Default)]
 struct Slot {
-    outcome: OnceLock<Option<Outcome>>,
+    outcome: OnceLock<Option<Arc<Outcome>>>,
     filled: Notify,
 }
 
@@ -53,7 +54,7 @@ impl Replies {
     }
 
     /// Answers everybody who waits for this notification.
-    pub fn resolve(&self, outcome: Outcome) {
+    pub fn resolve(&self, outcome: Arc<Outcome>) {
         let slot = self.state().waiting.remove(&outcome.id);
         if let Some(slot) = slot {
             slot.fill(Some(outcome));
@@ -73,7 +74,7 @@ impl Replies {
 }
 
 impl Slot {
-    fn fill(&self, outcome: Option<Outcome>) {
+    fn fill(&self, outcome: Option<Arc<Outcome>>) {
         // A slot is filled once: whoever fills it has taken it out of the list.
         let _ = self.outcome.set(outcome);
         self.filled.notify_waiters();
@@ -82,7 +83,7 @@ impl Slot {
 
 impl Waiter {
     /// The outcome once it is final; `None` if the hub ended first.
-    pub async fn outcome(&self) -> Option<Outcome> {
+    pub async fn outcome(&self) -> Option<Arc<Outcome>> {
         let filled = self.slot.filled.notified();
         let mut filled = std::pin::pin!(filled);
         // `notify_waiters` wakes only those who have registered: before looking, not after.
@@ -96,6 +97,9 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
+        if self.slot.outcome.get().is_some() {
+            return; // it has been taken out of the list
+        }
         let mut state = self.replies.state();
         if let Entry::Occupied(entry) = state.waiting.entry(self.id)
             && Arc::ptr_eq(entry.get(), &self.slot)

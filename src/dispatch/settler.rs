@@ -22,7 +22,7 @@ const REWRITE_WAIT: Duration = Duration::from_secs(1);
 
 /// Gathers verdicts and writes them.
 pub struct Settler {
-    gathered: Vec<(Settlement, Arc<Task>)>,
+    gathered: Vec<Settlement>,
     desk: Desk,
 }
 
@@ -46,8 +46,8 @@ impl Settler {
     }
 
     /// Takes a verdict into the next group.
-    pub fn push(&mut self, settlement: Settlement, task: Arc<Task>) {
-        self.gathered.push((settlement, task));
+    pub fn push(&mut self, settlement: Settlement) {
+        self.gathered.push(settlement);
     }
 
     /// Whether nothing waits to be written.
@@ -62,8 +62,7 @@ impl Settler {
 }
 
 impl Desk {
-    async fn write(self, group: Vec<(Settlement, Arc<Task>)>) {
-        let (settlements, tasks): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+    async fn write(self, settlements: Vec<Settlement>) {
         let settled = loop {
             match self.store.settle(&settlements).await {
                 Ok(settled) => break settled,
@@ -73,11 +72,12 @@ impl Desk {
                 }
             }
         };
-        for ((settlement, task), settled) in settlements.iter().zip(&tasks).zip(settled) {
+        for (settlement, settled) in settlements.iter().zip(settled) {
+            let task = &settlement.task;
             match settled {
                 Settled::Applied { finished } => {
-                    log(settlement, task);
-                    self.events.publish(|| (Some(task.head.correlation_id()), event(settlement, task)));
+                    log(settlement);
+                    self.events.publish(|| (Some(task.head.correlation_id()), event(settlement)));
                     if finished {
                         self.reply(task).await;
                     }
@@ -108,7 +108,8 @@ fn error(settlement: &Settlement) -> Option<&SendError> {
     settlement.attempt.as_ref()?.result.as_ref().err()
 }
 
-fn event(settlement: &Settlement, task: &Task) -> EventKind {
+fn event(settlement: &Settlement) -> EventKind {
+    let task = &settlement.task;
     let (id, platform) = (task.id, task.platform().clone());
     let attempt = settlement.attempt.as_ref();
     let number = attempt.map_or(0, |attempt| attempt.number);
@@ -129,7 +130,8 @@ fn event(settlement: &Settlement, task: &Task) -> EventKind {
     }
 }
 
-fn log(settlement: &Settlement, task: &Task) {
+fn log(settlement: &Settlement) {
+    let task = &settlement.task;
     let (id, platform) = (task.id, task.platform());
     let attempt = settlement.attempt.as_ref().map_or(0, |attempt| attempt.number);
     match (settlement.disposition, error(settlement)) {

@@ -24,7 +24,7 @@ impl Dispatcher {
             return;
         };
         if self.lanes[index].is_full() {
-            self.overflow.push((lease.token, lease.task.id));
+            self.overflow.push((lease.token, lease.task));
             return;
         }
         let key = self.ledger.insert(lease, index);
@@ -199,8 +199,8 @@ impl Dispatcher {
     }
 
     fn end_unsent(&mut self, lease: &Lease, disposition: Disposition) {
-        let settlement = Settlement { token: lease.token, task: lease.task.id, attempt: None, disposition };
-        self.settler.push(settlement, lease.task.clone());
+        let settlement = Settlement { token: lease.token, task: lease.task.clone(), attempt: None, disposition };
+        self.settler.push(settlement);
     }
 
     /// Gives back to the store what queues here, unattempted.
@@ -208,7 +208,7 @@ impl Dispatcher {
         let keys: Vec<_> = self.ledger.iter().filter(|(_, held)| held.with.is_none()).map(|(key, _)| key).collect();
         let mut leases = std::mem::take(&mut self.overflow);
         let held = keys.into_iter().filter_map(|key| self.ledger.remove(key));
-        leases.extend(held.map(|held| (held.lease.token, held.lease.task.id)));
+        leases.extend(held.map(|held| (held.lease.token, held.lease.task)));
         if leases.is_empty() {
             return;
         }

@@ -19,7 +19,7 @@ pub struct Accepted {
     pub durability: Durability,
     /// What stands in every log line and event about it.
     pub correlation_id: CorrelationId,
-    pub(super) tasks: Vec<Arc<Task>>,
+    pub(super) tasks: Arc<[Arc<Task>]>,
     pub(super) store: Arc<dyn Store>,
     pub(super) waiter: Waiter,
 }
@@ -36,7 +36,11 @@ pub struct AcceptedTask {
 impl Accepted {
     /// Its tasks, one per target, in order; none where the same idempotency key was accepted before.
     pub fn tasks(&self) -> impl Iterator<Item = AcceptedTask> {
-        self.tasks.iter().map(|task| AcceptedTask { id: task.id, target: task.target() })
+        let target = |task: &Task| match &task.recipient {
+            Some(recipient) => format!("{}:{recipient}", task.platform()),
+            None => task.platform().to_string(),
+        };
+        self.tasks.iter().map(move |task| AcceptedTask { id: task.id, target: target(task) })
     }
 
     /// Waits until every target has reached a final state. Always resolves: when the hub is shut down first, with what
@@ -45,7 +49,7 @@ impl Accepted {
     /// # Errors
     ///
     /// [`OutcomeError`] if the store has forgotten the notification or cannot be read.
-    pub async fn outcome(&self) -> Result<Outcome, OutcomeError> {
+    pub async fn outcome(&self) -> Result<Arc<Outcome>, OutcomeError> {
         if self.tasks.is_empty() {
             // Accepted before, under the same key: it may have finished before anybody waited.
             let known = self.find().await?;
@@ -59,7 +63,7 @@ impl Accepted {
         }
     }
 
-    async fn find(&self) -> Result<Outcome, OutcomeError> {
+    async fn find(&self) -> Result<Arc<Outcome>, OutcomeError> {
         self.store.find(self.id).await?.ok_or(OutcomeError::Forgotten(self.id))
     }
 }
@@ -94,9 +98,9 @@ impl Batch {
     /// # Errors
     ///
     /// [`OutcomeError`] for the first notification whose outcome cannot be had.
-    pub async fn outcomes(&self, mut on_progress: impl FnMut(Progress)) -> Result<Vec<Outcome>, OutcomeError> {
+    pub async fn outcomes(&self, mut on_progress: impl FnMut(Progress)) -> Result<Vec<Arc<Outcome>>, OutcomeError> {
         let mut progress = Progress { finished: 0, delivered: 0, total: self.accepted.len() };
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; self.accepted.len()];
+        let mut outcomes: Vec<Option<Arc<Outcome>>> = vec![None; self.accepted.len()];
         let indexed = self.accepted.iter().enumerate().map(|(index, accepted)| async move { (index, accepted.outcome().await) });
         let mut waiting: FuturesUnordered<_> = indexed.collect();
         while let Some((index, outcome)) = waiting.next().await {

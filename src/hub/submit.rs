@@ -42,7 +42,7 @@ impl Hub {
     /// # Errors
     ///
     /// As [`send`](Hub::send), and [`OutcomeError`](super::OutcomeError) as [`HubError::Outcome`].
-    pub async fn deliver(&self, notification: Notification) -> Result<Outcome, HubError> {
+    pub async fn deliver(&self, notification: Notification) -> Result<Arc<Outcome>, HubError> {
         Ok(self.send(notification).await?.outcome().await?)
     }
 
@@ -87,7 +87,8 @@ impl Hub {
             expires_at: notification.expires.map(|expiry| expiry.moment(wall)),
             message: Arc::new(notification.message),
         });
-        let tasks = routes.into_iter().map(|route| Arc::new(self.task(route, &head, wall))).collect();
+        let numbered = (0..).zip(routes);
+        let tasks = numbered.map(|(index, route)| Arc::new(self.task(index, route, &head, wall))).collect();
         Ok(Submission { head, tasks, idempotency })
     }
 
@@ -97,8 +98,8 @@ impl Hub {
         resolve(&directory.load(), targets).map_err(HubError::Targets)
     }
 
-    fn task(&self, route: Route, head: &Arc<Head>, wall: SystemTime) -> Task {
-        Task { id: self.inner.ids.task(wall), head: head.clone(), lane: route.lane, recipient: route.recipient }
+    fn task(&self, index: u32, route: Route, head: &Arc<Head>, wall: SystemTime) -> Task {
+        Task { id: self.inner.ids.task(wall), index, head: head.clone(), lane: route.lane, recipient: route.recipient }
     }
 
     fn accepted(&self, submission: &Submission) -> Accepted {
@@ -123,7 +124,7 @@ impl Hub {
             }
             Enqueued::Known(first) => {
                 let waiter = self.inner.replies.register(first);
-                Ok(Accepted { id: first, tasks: Vec::new(), waiter, ..accepted })
+                Ok(Accepted { id: first, tasks: Arc::new([]), waiter, ..accepted })
             }
             Enqueued::Conflict(first) => Err(HubError::Conflict { key: key.unwrap_or_default(), first }),
         }

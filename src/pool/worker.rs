@@ -41,7 +41,13 @@ pub struct WorkerSettings {
     pub inbox_jobs_max: usize,
 }
 
-type Sending = Pin<Box<dyn Future<Output = Vec<Done>> + Send>>;
+type Sending = Pin<Box<dyn Future<Output = Finished> + Send>>;
+
+/// What one future sent.
+enum Finished {
+    One(Done),
+    Batch(Vec<Done>),
+}
 
 /// Takes jobs from its inbox and reports what came of them.
 pub struct Worker {
@@ -97,7 +103,10 @@ impl Worker {
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
         let mut finished = Vec::new();
         while let Poll::Ready(Some(sends)) = self.sends.poll_next_unpin(context) {
-            finished.extend(sends);
+            match sends {
+                Finished::One(done) => finished.push(done),
+                Finished::Batch(batch) => finished.extend(batch),
+            }
         }
         if !finished.is_empty() {
             return Poll::Ready(Turn::Finished(finished));
@@ -126,15 +135,15 @@ impl Worker {
     }
 }
 
-async fn send_one(platform: Arc<dyn Platform>, item: Item, timeout: Duration, clock: Arc<dyn Clock>) -> Vec<Done> {
+async fn send_one(platform: Arc<dyn Platform>, item: Item, timeout: Duration, clock: Arc<dyn Clock>) -> Finished {
     let Item { key, envelope } = item;
     let started = clock.now();
     let sent = guarded(platform.send(&envelope), started + timeout, &*clock).await;
     let result = sent.unwrap_or_else(Err);
-    vec![Done { key, started, took: clock.now().saturating_duration_since(started), result }]
+    Finished::One(Done { key, started, took: clock.now().saturating_duration_since(started), result })
 }
 
-async fn send_batch(platform: Arc<dyn Platform>, items: Vec<Item>, timeout: Duration, clock: Arc<dyn Clock>) -> Vec<Done> {
+async fn send_batch(platform: Arc<dyn Platform>, items: Vec<Item>, timeout: Duration, clock: Arc<dyn Clock>) -> Finished {
     let (keys, envelopes): (Vec<_>, Vec<Envelope>) = items.into_iter().map(|item| (item.key, item.envelope)).unzip();
     let started = clock.now();
     let sent = guarded(platform.send_batch(&envelopes), started + timeout, &*clock).await;
@@ -147,7 +156,7 @@ async fn send_batch(platform: Arc<dyn Platform>, items: Vec<Item>, timeout: Dura
         Err(error) => vec![Err(error); keys.len()],
     };
     let took = clock.now().saturating_duration_since(started);
-    keys.into_iter().zip(results).map(|(key, result)| Done { key, started, took, result }).collect()
+    Finished::Batch(keys.into_iter().zip(results).map(|(key, result)| Done { key, started, took, result }).collect())
 }
 
 /// Runs an adapter's future under a deadline and a panic guard. Both ends are ambiguous: it may have sent.

@@ -38,7 +38,7 @@ pub struct Submission {
     /// What its tasks share.
     pub head: Arc<Head>,
     /// One per target, in the caller's order.
-    pub tasks: Vec<Arc<Task>>,
+    pub tasks: Arc<[Arc<Task>]>,
     /// The caller's key and the hash of what he sent with it.
     pub idempotency: Option<(Arc<str>, u64)>,
 }
@@ -99,7 +99,7 @@ pub struct Settlement {
     /// The claim.
     pub token: LeaseToken,
     /// The task.
-    pub task: TaskId,
+    pub task: Arc<Task>,
     /// The attempt, if one was made.
     pub attempt: Option<Attempt>,
     /// What becomes of it.
@@ -176,14 +176,14 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError>;
 
     /// Gives claimed tasks back unattempted: they wait again, in their old place.
-    async fn release(&self, leases: Vec<(LeaseToken, TaskId)>) -> Result<(), StoreError>;
+    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<(), StoreError>;
 
     /// Cancels the waiting tasks of a notification and marks its claimed ones, so that they are not tried again.
     /// Returns which were cancelled and which were marked.
     async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError>;
 
     /// Everything known about a notification; `None` if there is none or it was forgotten.
-    async fn find(&self, notification: NotificationId) -> Result<Option<Outcome>, StoreError>;
+    async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError>;
 
     /// How many tasks are in which state. Kept, not counted: cheap.
     fn counts(&self) -> Counts;

@@ -2,13 +2,14 @@
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use notifyhub_platforms::contract::{ErrorKind, Receipt, SendError};
 use serde::Serialize;
 
-use super::{CorrelationId, NotificationId, TaskId, TaskState};
+use super::{CorrelationId, NotificationId, PlatformName, TaskId, TaskState};
 
 /// One try.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,8 +90,10 @@ impl Disposition {
 pub struct TargetOutcome {
     /// The task.
     pub task: TaskId,
-    /// The target as users write it.
-    pub target: String,
+    /// The platform it went to.
+    pub platform: PlatformName,
+    /// The recipient, if there is one.
+    pub recipient: Option<Arc<str>>,
     /// Where it stands; not final only if the hub was shut down first.
     pub state: TaskState,
     /// Why, if it is dead.
@@ -100,6 +103,14 @@ pub struct TargetOutcome {
 }
 
 impl TargetOutcome {
+    /// The target as users write it.
+    pub fn target(&self) -> String {
+        match &self.recipient {
+            Some(recipient) => format!("{}:{recipient}", self.platform),
+            None => self.platform.to_string(),
+        }
+    }
+
     /// The platform's receipt, if it was delivered.
     pub fn receipt(&self) -> Option<&Receipt> {
         self.attempts.last()?.result.as_ref().ok()

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `notification` | [`Notification`]: what a caller asks for |
+//! | `draft` | [`Draft`]: the same as it is written in JSON |
 //! | `target`, `name` | [`Target`]: `platform`, `platform:recipient`, `@group` or a URL; [`PlatformName`] |
 //! | `task` | [`Task`], one notification for one target, and the [`Head`] it shares with its siblings |
 //! | `state` | [`TaskState`] and the one table of legal moves |
@@ -12,6 +13,7 @@
 
 mod attempt;
 mod correlation;
+mod draft;
 mod id;
 mod lane;
 mod name;
@@ -23,6 +25,7 @@ mod task;
 
 pub use attempt::{Attempt, DeadReason, Disposition, Outcome, TargetOutcome};
 pub use correlation::CorrelationId;
+pub use draft::{AttachmentDraft, Draft, DraftError};
 pub use id::{IdSource, NotificationId, TaskId};
 pub use lane::LaneKey;
 pub use name::{NameError, PlatformName};

@@ -40,6 +40,8 @@ impl Head {
 pub struct Task {
     /// Its id, and what the platform is shown as the stable id of all attempts.
     pub id: TaskId,
+    /// Its place among the notification's tasks, from 0.
+    pub index: u32,
     /// What it shares with the notification's other tasks.
     pub head: Arc<Head>,
     /// Which lane, and so which platform.
@@ -63,14 +65,6 @@ impl Task {
             attempt,
             correlation_id: self.head.correlation.clone(),
             accepted_at: self.head.accepted_at,
-        }
-    }
-
-    /// The target as users write it.
-    pub fn target(&self) -> String {
-        match &self.recipient {
-            Some(recipient) => format!("{}:{recipient}", self.platform()),
-            None => self.platform().to_string(),
         }
     }
 }

@@ -1,3 +1,8 @@
 //! The promises of the engine and of the command, as stories.
 
+mod cli;
+mod command;
+mod config;
+mod demo;
 mod engine;
+mod send;

@@ -20,12 +20,11 @@ impl EnvelopeId {
     pub const fn bits(self) -> u128 {
         self.0
     }
-}
 
-impl fmt::Display for EnvelopeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The printed form, written into `text` without an allocation.
+    pub fn encode(self, text: &mut [u8; 36]) -> &str {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [b'-'; 36];
+        *text = [b'-'; 36];
         let mut at = 0;
         for (index, byte) in self.0.to_be_bytes().into_iter().enumerate() {
             if matches!(index, 4 | 6 | 8 | 10) {
@@ -35,7 +34,13 @@ impl fmt::Display for EnvelopeId {
             text[at + 1] = HEX[usize::from(byte & 15)];
             at += 2;
         }
-        f.write_str(std::str::from_utf8(&text).expect("hex digits and dashes are ASCII"))
+        std::str::from_utf8(text).expect("hex digits and dashes are ASCII")
+    }
+}
+
+impl fmt::Display for EnvelopeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.encode(&mut [0; 36]))
     }
 }
 

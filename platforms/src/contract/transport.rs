@@ -1,6 +1,7 @@
 //! One HTTP exchange, as data, and the trait that carries it.
 
 use std::{
+    any::Any,
     fmt,
     hash::{Hash, Hasher},
     sync::{Arc, OnceLock},
@@ -9,7 +10,6 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use url::Url;
 
 /// A URL that may hold a secret: printed, it shows scheme and host only.
 ///
@@ -20,13 +20,13 @@ pub struct Endpoint(Arc<Address>);
 
 struct Address {
     text: Arc<str>,
-    parsed: OnceLock<Option<Url>>,
+    memo: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Endpoint {
     /// Wraps a complete URL. The transport refuses what it cannot parse.
     pub fn new(url: impl Into<Arc<str>>) -> Self {
-        Self(Arc::new(Address { text: url.into(), parsed: OnceLock::new() }))
+        Self(Arc::new(Address { text: url.into(), memo: OnceLock::new() }))
     }
 
     /// The whole URL. Not for logs, errors or metrics.
@@ -34,15 +34,10 @@ impl Endpoint {
         &self.0.text
     }
 
-    /// The same, parsed at the first call; `None` where it is no absolute URL.
-    pub fn parsed(&self) -> Option<&Url> {
-        self.0.parsed.get_or_init(|| Url::parse(&self.0.text).ok()).as_ref()
-    }
-}
-
-impl From<Url> for Endpoint {
-    fn from(url: Url) -> Self {
-        Self(Arc::new(Address { text: url.as_str().into(), parsed: OnceLock::from(Some(url)) }))
+    /// What `make` makes of the URL, made at the first call and shared by all clones: a transport's place for the parsed
+    /// form. `None` where an earlier call made something of another type.
+    pub fn memo<T: Any + Send + Sync>(&self, make: impl FnOnce(&str) -> T) -> Option<&T> {
+        self.0.memo.get_or_init(|| Box::new(make(self.expose()))).downcast_ref()
     }
 }
 
@@ -193,12 +188,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_its_text_and_is_parsed_once() {
+    fn an_endpoint_is_its_text_and_keeps_what_was_made_of_it() {
         let endpoint = Endpoint::new("https://example.com/a?b");
-        let parsed = endpoint.parsed().expect("a URL");
-        assert!(std::ptr::eq(parsed, endpoint.clone().parsed().expect("the same")));
-        assert_eq!(endpoint, Endpoint::from(parsed.clone()));
-        assert!(Endpoint::new("/relative").parsed().is_none());
+        let length = endpoint.memo(str::len).expect("the first call decides the type");
+        assert!(std::ptr::eq(length, endpoint.clone().memo(|_| 0_usize).expect("the same")));
+        assert!(endpoint.memo(str::to_owned).is_none());
+        assert_eq!(endpoint, Endpoint::new("https://example.com/a?b"));
     }
 
     #[test]

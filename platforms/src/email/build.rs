@@ -90,7 +90,7 @@ fn server(config: &EmailConfig, parts: &Parts) -> Result<Server, ConfigError> {
         hello: hello(config.helo_name.as_deref())?,
         network: if allow_private { NetworkPolicy::AllowPrivate } else { NetworkPolicy::PublicOnly },
         connect_timeout: config.connect_timeout,
-        timeout: config.timeout,
+        timeout: config.command_timeout,
         clock: parts.clock.clone(),
     })
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serializer, de, ser};
 
 use crate::contract::Secret;
 
@@ -59,18 +59,18 @@ pub struct EmailConfig {
     #[serde(default)]
     pub list_unsubscribe: Option<ListUnsubscribe>,
     /// Longest wait for a connection, per address of the host. Default: "5s".
-    #[serde(default = "connect_timeout", deserialize_with = "duration")]
+    #[serde(default = "connect_timeout", deserialize_with = "duration", serialize_with = "written")]
     #[schemars(with = "String")]
     pub connect_timeout: Duration,
     /// Longest wait for the answer to one command, and for a free connection. Default: "30s".
-    #[serde(default = "timeout", deserialize_with = "duration")]
+    #[serde(default = "command_timeout", deserialize_with = "duration", serialize_with = "written")]
     #[schemars(with = "String")]
-    pub timeout: Duration,
+    pub command_timeout: Duration,
     /// Most connections at a time, 1 to 100. Default: 4.
     #[serde(default = "max_connections")]
     pub max_connections: usize,
     /// How long an unused connection is kept for the next mail. Default: "60s".
-    #[serde(default = "idle_timeout", deserialize_with = "duration")]
+    #[serde(default = "idle_timeout", deserialize_with = "duration", serialize_with = "written")]
     #[schemars(with = "String")]
     pub idle_timeout: Duration,
     /// Most mails over one connection. Default: 100.
@@ -153,7 +153,7 @@ impl EmailConfig {
             headers: BTreeMap::new(),
             list_unsubscribe: None,
             connect_timeout: connect_timeout(),
-            timeout: timeout(),
+            command_timeout: command_timeout(),
             max_connections: max_connections(),
             idle_timeout: idle_timeout(),
             max_messages_per_connection: max_messages_per_connection(),
@@ -166,7 +166,7 @@ fn connect_timeout() -> Duration {
     Duration::from_secs(5)
 }
 
-fn timeout() -> Duration {
+fn command_timeout() -> Duration {
     Duration::from_secs(30)
 }
 
@@ -184,6 +184,12 @@ fn max_messages_per_connection() -> u32 {
 
 fn yes() -> bool {
     true
+}
+
+/// For the schema, which shows defaults as users write them.
+fn written<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    let signed = SignedDuration::try_from(*duration).map_err(ser::Error::custom)?;
+    serializer.collect_str(&format_args!("{signed:#}"))
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

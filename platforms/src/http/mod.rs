@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `transport` | [`ReqwestTransport`]: pooled client, deadlines, no redirects, no proxy, capped answers |
 //! | `failure` | which kind of failure a client error is |
+//! | `address` | checks on configured addresses, and the secrets in them |
 //! | `guard` | which addresses may be connected to |
 //! | `verdict` | status, headers and transport errors to [`SendError`] |
 //! | `retry_after` | `Retry-After` in all its forms |
 //! | `signature` | Standard Webhooks signatures |
 //! | `multipart` | `multipart/form-data` bodies |
 
+pub mod address;
 mod failure;
 pub mod guard;
 pub mod multipart;
@@ -24,7 +26,7 @@ pub mod verdict;
 
 use bytes::Bytes;
 
-pub use transport::{ANSWER_BYTES_MAX, ReqwestTransport, TransportConfig};
+pub use transport::{ANSWER_BYTES_MAX, ReqwestTransport, TransportConfig, parsed};
 
 use crate::contract::{Envelope, HttpRequest, HttpResponse, Receipt, Secret, SendError, Transport};
 

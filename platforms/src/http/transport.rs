@@ -132,10 +132,15 @@ impl Transport for ReqwestTransport {
     }
 }
 
+/// An endpoint's URL, parsed once for all its clones; `None` where it is no absolute URL.
+pub fn parsed(endpoint: &Endpoint) -> Option<&Url> {
+    endpoint.memo(|url| Url::parse(url).ok())?.as_ref()
+}
+
 /// The URL of a request that may be sent.
 fn checked(endpoint: &Endpoint, network: NetworkPolicy) -> Result<&Url, TransportError> {
     let invalid = |detail| TransportError::new(TransportErrorKind::Invalid, detail);
-    let url = endpoint.parsed().ok_or_else(|| invalid("the URL cannot be read, expected http(s)://host/path"))?;
+    let url = parsed(endpoint).ok_or_else(|| invalid("the URL cannot be read, expected http(s)://host/path"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(invalid("the URL's scheme is not http or https"));
     }

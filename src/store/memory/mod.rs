@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    task::{NotificationId, Outcome, TaskId},
+    task::{NotificationId, Outcome, Task},
 };
 
 /// What the memory store keeps at most.
@@ -90,9 +90,9 @@ impl Store for MemoryStore {
         Ok(settlements.iter().map(|settlement| shelf.settle(settlement, wall)).collect())
     }
 
-    async fn release(&self, leases: Vec<(LeaseToken, TaskId)>) -> Result<(), StoreError> {
+    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<(), StoreError> {
         let mut shelf = self.shelf();
-        leases.into_iter().for_each(|(token, task)| shelf.release(token, task));
+        leases.iter().for_each(|(token, task)| shelf.release(*token, task));
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl Store for MemoryStore {
         Ok(self.shelf().cancel(notification, self.clock.wall()))
     }
 
-    async fn find(&self, notification: NotificationId) -> Result<Option<Outcome>, StoreError> {
+    async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError> {
         Ok(self.shelf().find(notification))
     }
 

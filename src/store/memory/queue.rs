@@ -2,19 +2,21 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    sync::Arc,
     time::SystemTime,
 };
 
+use super::record::Record;
 use crate::{
     store::Credits,
-    task::{LaneKey, TaskId},
+    task::{LaneKey, Task},
 };
 
-/// Waiting tasks, by place: the place is given once, when a task starts to wait, and orders its lane.
+/// Waiting tasks, by place: the place is given once, when a task is accepted, and orders its lane.
 #[derive(Debug, Default)]
 pub struct WaitingTasks {
-    lanes: HashMap<LaneKey, BTreeMap<u64, TaskId>>,
-    calendar: BTreeMap<(SystemTime, u64), (LaneKey, TaskId)>,
+    lanes: HashMap<LaneKey, BTreeMap<u64, Arc<Task>>>,
+    calendar: BTreeMap<(SystemTime, u64), Arc<Task>>,
     next_place: u64,
 }
 
@@ -27,37 +29,35 @@ impl WaitingTasks {
 
     /// Whether no due task waits on `lane`.
     pub fn is_lane_empty(&self, lane: &LaneKey) -> bool {
-        !self.lanes.contains_key(lane)
+        self.lanes.is_empty() || !self.lanes.contains_key(lane)
     }
 
-    /// Puts a due task into its lane.
-    pub fn push(&mut self, lane: &LaneKey, place: u64, task: TaskId) {
-        match self.lanes.get_mut(lane) {
-            Some(queue) => {
-                queue.insert(place, task);
-            }
-            None => {
-                self.lanes.insert(lane.clone(), BTreeMap::from([(place, task)]));
-            }
+    /// Takes in a task that waits: in the calendar until it is due, else on its lane.
+    pub fn push(&mut self, record: &Record) {
+        match record.due {
+            Some(due) => _ = self.calendar.insert((due, record.place), record.task.clone()),
+            None => self.push_due(record.place, record.task.clone()),
         }
     }
 
-    /// Puts a task into the calendar until `due`.
-    pub fn push_at(&mut self, due: SystemTime, lane: &LaneKey, place: u64, task: TaskId) {
-        self.calendar.insert((due, place), (lane.clone(), task));
+    fn push_due(&mut self, place: u64, task: Arc<Task>) {
+        match self.lanes.get_mut(&task.lane) {
+            Some(queue) => _ = queue.insert(place, task),
+            None => _ = self.lanes.insert(task.lane.clone(), BTreeMap::from([(place, task)])),
+        }
     }
 
     /// Takes a task out, wherever it waits.
-    pub fn remove(&mut self, due: Option<SystemTime>, lane: &LaneKey, place: u64) {
-        if let Some(due) = due
-            && self.calendar.remove(&(due, place)).is_some()
+    pub fn remove(&mut self, record: &Record) {
+        if let Some(due) = record.due
+            && self.calendar.remove(&(due, record.place)).is_some()
         {
             return;
         }
-        if let Some(queue) = self.lanes.get_mut(lane) {
-            queue.remove(&place);
+        if let Some(queue) = self.lanes.get_mut(&record.task.lane) {
+            queue.remove(&record.place);
             if queue.is_empty() {
-                self.lanes.remove(lane);
+                self.lanes.remove(&record.task.lane);
             }
         }
     }
@@ -69,14 +69,14 @@ impl WaitingTasks {
             if due > wall {
                 return Some(due);
             }
-            let (lane, task) = entry.remove();
-            self.push(&lane, place, task);
+            let task = entry.remove();
+            self.push_due(place, task);
         }
         None
     }
 
     /// Takes due tasks within `credits`, oldest first within a lane, and names the lanes on which some are left.
-    pub fn take(&mut self, credits: &Credits) -> (Vec<TaskId>, Vec<LaneKey>) {
+    pub fn take(&mut self, credits: &Credits) -> (Vec<Arc<Task>>, Vec<LaneKey>) {
         let (mut taken, mut left) = (Vec::new(), Vec::new());
         let named: HashMap<_, _> = credits.lanes.iter().map(|(lane, credit)| (lane, *credit)).collect();
         self.lanes.retain(|lane, queue| {

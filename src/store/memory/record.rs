@@ -48,7 +48,8 @@ impl Record {
     pub fn outcome(&self) -> TargetOutcome {
         TargetOutcome {
             task: self.task.id,
-            target: self.task.target(),
+            platform: self.task.platform().clone(),
+            recipient: self.task.recipient.clone(),
             state: self.state,
             dead: self.dead,
             attempts: self.attempts.clone(),

@@ -6,13 +6,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use foldhash::fast::FixedState;
+
 use super::{MemoryLimits, queue::WaitingTasks, record::Record};
 use crate::{
     store::{
-        ArrivalSender, Cancelled, Claimed, Counts, Credits, Enqueued, Lease, LeaseToken, Settled, Settlement, StoreError,
-        Submission,
+        ArrivalSender, Cancelled, Claimed, Counts, Credits, Enqueued, LeaseToken, Settled, Settlement, StoreError, Submission,
     },
-    task::{Disposition, Head, NotificationId, Outcome, Task, TaskId, TaskState},
+    task::{Disposition, Head, NotificationId, Outcome, Task, TaskState},
 };
 
 /// How long an idempotency key is remembered.
@@ -21,8 +22,7 @@ const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// Notifications and tasks, and what they wait for.
 #[derive(Debug)]
 pub struct Shelf {
-    notifications: HashMap<NotificationId, Entry>,
-    tasks: HashMap<TaskId, Record>,
+    notifications: HashMap<NotificationId, Entry, FixedState>,
     waiting: WaitingTasks,
     finished: VecDeque<(SystemTime, NotificationId)>,
     keys: HashMap<Arc<str>, (u64, NotificationId)>,
@@ -33,18 +33,26 @@ pub struct Shelf {
     limits: MemoryLimits,
 }
 
+/// A notification; it lies under an id of our own making, so its map needs no keyed hash.
 #[derive(Debug)]
-struct Entry {
+enum Entry {
+    /// With tasks that are not final.
+    Open(OpenEntry),
+    /// Only what became of it is kept: its message is free again.
+    Finished(Arc<Outcome>),
+}
+
+#[derive(Debug)]
+struct OpenEntry {
     head: Arc<Head>,
-    tasks: Box<[TaskId]>,
-    open: u32,
+    records: Box<[Record]>,
+    unfinished: usize,
 }
 
 impl Shelf {
     pub fn new(limits: MemoryLimits) -> Self {
         Self {
-            notifications: HashMap::new(),
-            tasks: HashMap::new(),
+            notifications: HashMap::default(),
             waiting: WaitingTasks::default(),
             finished: VecDeque::new(),
             keys: HashMap::new(),
@@ -82,60 +90,50 @@ impl Shelf {
             self.key_ages.push_back((wall, key.clone()));
             self.keys.insert(key, (hash, id));
         }
-        let tasks = submission.tasks.iter().map(|task| task.id).collect();
-        self.notifications.insert(id, Entry { head: submission.head, tasks, open: submission.tasks.len() as u32 });
         self.counts.accepted += submission.tasks.len() as u64;
-        self.place_fresh(submission.tasks, wall);
+        let records = self.place(&submission.tasks, wall);
+        let unfinished = records.len();
+        self.notifications.insert(id, Entry::Open(OpenEntry { head: submission.head, records, unfinished }));
         Enqueued::Stored
     }
 
     /// Hands the tasks of one notification straight to the dispatcher if it has room and nothing older waits on their
     /// lanes; else they wait.
-    fn place_fresh(&mut self, tasks: Vec<Arc<Task>>, wall: SystemTime) {
+    fn place(&mut self, tasks: &[Arc<Task>], wall: SystemTime) -> Box<[Record]> {
         let due = tasks.first().and_then(|task| task.head.not_before).filter(|due| *due > wall);
         let straight = due.is_none() && tasks.iter().all(|task| self.waiting.is_lane_empty(&task.lane));
-        let arrivals = self.arrivals.clone();
-        let permit = if straight { arrivals.as_ref().and_then(|arrivals| arrivals.reserve(tasks.len())) } else { None };
-        let Some(permit) = permit else {
-            tasks.into_iter().for_each(|task| self.place_waiting(task, due));
-            if let Some(arrivals) = &arrivals {
-                arrivals.ring();
-            }
-            return;
-        };
-        let leases = tasks.into_iter().map(|task| self.place_leased(task)).collect();
-        permit.send(leases);
-    }
-
-    fn place_waiting(&mut self, task: Arc<Task>, due: Option<SystemTime>) {
-        let place = self.waiting.last_place();
-        match due {
-            Some(due) => self.waiting.push_at(due, &task.lane, place, task.id),
-            None => self.waiting.push(&task.lane, place, task.id),
+        if straight && let Some(room) = self.arrivals.as_ref().and_then(|arrivals| arrivals.reserve(tasks.len())) {
+            let records: Box<[Record]> = tasks.iter().map(|task| self.place_leased(task)).collect();
+            room.send(records.iter().map(Record::lease).collect());
+            return records;
         }
-        self.counts.waiting += 1;
-        self.tasks.insert(task.id, Record::new(task, TaskState::Waiting, place, due));
+        let records = tasks.iter().map(|task| self.place_waiting(task, due)).collect();
+        self.arrivals.iter().for_each(ArrivalSender::ring);
+        records
     }
 
-    fn place_leased(&mut self, task: Arc<Task>) -> Lease {
-        let place = self.waiting.last_place();
-        let mut record = Record::new(task, TaskState::Leased, place, None);
-        record.token = self.token();
-        let lease = record.lease();
+    fn place_waiting(&mut self, task: &Arc<Task>, due: Option<SystemTime>) -> Record {
+        let record = Record::new(task.clone(), TaskState::Waiting, self.waiting.last_place(), due);
+        self.waiting.push(&record);
+        self.counts.waiting += 1;
+        record
+    }
+
+    fn place_leased(&mut self, task: &Arc<Task>) -> Record {
+        let mut record = Record::new(task.clone(), TaskState::Leased, self.waiting.last_place(), None);
+        record.token = token(&mut self.next_token);
         self.counts.leased += 1;
-        self.tasks.insert(record.task.id, record);
-        lease
+        record
     }
 
     pub fn claim(&mut self, credits: &Credits, wall: SystemTime) -> Claimed {
         let next_due = self.waiting.promote(wall);
-        let (ids, left) = self.waiting.take(credits);
-        let mut leases = Vec::with_capacity(ids.len());
-        for id in ids {
-            let token = self.token();
-            let record = self.tasks.get_mut(&id).expect("what waits is stored");
+        let (tasks, left) = self.waiting.take(credits);
+        let mut leases = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            let record = record(&mut self.notifications, &task).expect("what waits is stored");
             debug_assert!(record.state.may_become(TaskState::Leased));
-            (record.state, record.token, record.due) = (TaskState::Leased, token, None);
+            (record.state, record.token, record.due) = (TaskState::Leased, token(&mut self.next_token), None);
             leases.push(record.lease());
             self.counts.waiting -= 1;
             self.counts.leased += 1;
@@ -144,75 +142,68 @@ impl Shelf {
     }
 
     pub fn settle(&mut self, settlement: &Settlement, wall: SystemTime) -> Settled {
-        let Some(record) = self.leased(settlement.token, settlement.task) else {
+        let Some(record) = leased(&mut self.notifications, settlement.token, &settlement.task) else {
             self.counts.stale += 1;
             return Settled::Stale;
         };
         record.record(settlement.attempt.clone());
-        let disposition = match settlement.disposition {
-            Disposition::Retry { .. } if record.cancelled => Disposition::Cancelled,
-            other => other,
-        };
-        match disposition {
-            Disposition::Retry { due, counts } => {
+        let finished = match settlement.disposition {
+            Disposition::Retry { due, counts } if !record.cancelled => {
                 record.counted += u32::from(counts);
-                self.wait_again(settlement.task, Some(due));
-                Settled::Applied { finished: false }
+                self.wait_again(&settlement.task, Some(due));
+                false
             }
+            Disposition::Retry { .. } => self.finish(&settlement.task, TaskState::Cancelled, wall),
             Disposition::Dead(reason) => {
                 record.dead = Some(reason);
-                Settled::Applied { finished: self.finish(settlement.task, TaskState::Dead, wall) }
+                self.finish(&settlement.task, TaskState::Dead, wall)
             }
-            other => Settled::Applied { finished: self.finish(settlement.task, other.state(), wall) },
-        }
+            other => self.finish(&settlement.task, other.state(), wall),
+        };
+        Settled::Applied { finished }
     }
 
-    pub fn release(&mut self, token: LeaseToken, task: TaskId) {
-        if self.leased(token, task).is_some() {
+    pub fn release(&mut self, token: LeaseToken, task: &Task) {
+        if leased(&mut self.notifications, token, task).is_some() {
             self.wait_again(task, None);
         }
     }
 
     pub fn cancel(&mut self, notification: NotificationId, wall: SystemTime) -> Cancelled {
         let mut reached = Cancelled::default();
-        let Some(entry) = self.notifications.get(&notification) else { return reached };
-        for id in entry.tasks.clone() {
-            let record = self.tasks.get_mut(&id).expect("a notification's tasks are stored");
+        let Some(Entry::Open(entry)) = self.notifications.get_mut(&notification) else { return reached };
+        let mut waiting = Vec::new();
+        for record in &mut entry.records {
             match record.state {
                 TaskState::Waiting => {
-                    let lane = record.task.lane.clone();
-                    self.waiting.remove(record.due, &lane, record.place);
-                    reached.finished |= self.finish(id, TaskState::Cancelled, wall);
-                    reached.cancelled.push((id, lane));
+                    self.waiting.remove(record);
+                    waiting.push(record.task.clone());
                 }
                 TaskState::Leased => {
                     record.cancelled = true;
-                    reached.under_way.push(id);
+                    reached.under_way.push(record.task.id);
                 }
                 _ => {}
             }
         }
+        for task in waiting {
+            reached.finished |= self.finish(&task, TaskState::Cancelled, wall);
+            reached.cancelled.push((task.id, task.lane.clone()));
+        }
         reached
     }
 
-    pub fn find(&self, notification: NotificationId) -> Option<Outcome> {
-        let entry = self.notifications.get(&notification)?;
-        let targets =
-            entry.tasks.iter().map(|id| self.tasks.get(id).expect("a notification's tasks are stored").outcome()).collect();
-        Some(Outcome { id: notification, correlation_id: entry.head.correlation_id(), targets })
-    }
-
-    fn leased(&mut self, token: LeaseToken, task: TaskId) -> Option<&mut Record> {
-        self.tasks.get_mut(&task).filter(|record| record.state == TaskState::Leased && record.token == token)
-    }
-
-    fn wait_again(&mut self, task: TaskId, due: Option<SystemTime>) {
-        let record = self.tasks.get_mut(&task).expect("a leased task is stored");
-        (record.state, record.due) = (TaskState::Waiting, due);
-        match due {
-            Some(due) => self.waiting.push_at(due, &record.task.lane, record.place, task),
-            None => self.waiting.push(&record.task.lane, record.place, task),
+    pub fn find(&self, notification: NotificationId) -> Option<Arc<Outcome>> {
+        match self.notifications.get(&notification)? {
+            Entry::Open(entry) => Some(Arc::new(entry.outcome())),
+            Entry::Finished(outcome) => Some(outcome.clone()),
         }
+    }
+
+    fn wait_again(&mut self, task: &Task, due: Option<SystemTime>) {
+        let record = record(&mut self.notifications, task).expect("a leased task is stored");
+        (record.state, record.due) = (TaskState::Waiting, due);
+        self.waiting.push(record);
         self.counts.leased -= 1;
         self.counts.waiting += 1;
         if let Some(arrivals) = &self.arrivals {
@@ -221,8 +212,10 @@ impl Shelf {
     }
 
     /// Moves a task to a final state; tells whether its notification is finished by that.
-    fn finish(&mut self, task: TaskId, state: TaskState, wall: SystemTime) -> bool {
-        let record = self.tasks.get_mut(&task).expect("what finishes is stored");
+    fn finish(&mut self, task: &Task, state: TaskState, wall: SystemTime) -> bool {
+        let stored = self.notifications.get_mut(&task.head.id).expect("a task's notification is stored");
+        let Entry::Open(entry) = stored else { unreachable!("a notification with an unfinished task is open") };
+        let record = entry.records.get_mut(task.index as usize).expect("a task has its place");
         debug_assert!(record.state.may_become(state), "{} -> {state}", record.state);
         match record.state {
             TaskState::Waiting => self.counts.waiting -= 1,
@@ -235,13 +228,14 @@ impl Shelf {
             TaskState::Cancelled => self.counts.cancelled += 1,
             _ => self.counts.expired += 1,
         }
-        let id = record.task.head.id;
-        let entry = self.notifications.get_mut(&id).expect("a task's notification is stored");
-        entry.open -= 1;
-        if entry.open == 0 {
-            self.finished.push_back((wall, id));
+        entry.unfinished -= 1;
+        if entry.unfinished > 0 {
+            return false;
         }
-        entry.open == 0
+        let outcome = Arc::new(entry.outcome());
+        *stored = Entry::Finished(outcome);
+        self.finished.push_back((wall, task.head.id));
+        true
     }
 
     /// Forgets finished notifications beyond their number or age, and idempotency keys beyond theirs.
@@ -252,9 +246,7 @@ impl Shelf {
                 break;
             }
             self.finished.pop_front();
-            for task in self.notifications.remove(&id).map(|entry| entry.tasks).unwrap_or_default() {
-                self.tasks.remove(&task);
-            }
+            self.notifications.remove(&id);
         }
         while self.key_ages.front().is_some_and(|(at, _)| older(*at, IDEMPOTENCY_WINDOW)) {
             if let Some((_, key)) = self.key_ages.pop_front() {
@@ -262,9 +254,30 @@ impl Shelf {
             }
         }
     }
+}
 
-    fn token(&mut self) -> LeaseToken {
-        self.next_token += 1;
-        LeaseToken(self.next_token)
+type Notifications = HashMap<NotificationId, Entry, FixedState>;
+
+impl OpenEntry {
+    fn outcome(&self) -> Outcome {
+        let targets = self.records.iter().map(Record::outcome).collect();
+        Outcome { id: self.head.id, correlation_id: self.head.correlation_id(), targets }
     }
+}
+
+fn record<'a>(notifications: &'a mut Notifications, task: &Task) -> Option<&'a mut Record> {
+    match notifications.get_mut(&task.head.id)? {
+        Entry::Open(entry) => entry.records.get_mut(task.index as usize),
+        Entry::Finished(_) => None,
+    }
+}
+
+fn leased<'a>(notifications: &'a mut Notifications, token: LeaseToken, task: &Task) -> Option<&'a mut Record> {
+    record(notifications, task).filter(|record| record.state == TaskState::Leased && record.token == token)
+}
+
+/// A token that was never given before.
+fn token(last: &mut u64) -> LeaseToken {
+    *last += 1;
+    LeaseToken(*last)
 }

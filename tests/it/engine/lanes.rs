@@ -21,7 +21,7 @@ async fn a_platform_that_hangs_does_not_hold_up_another() {
     slow.wait_for(1).await;
     let quick = (0..300).map(|n| Notification::text(format!("{n}")).to("test"));
     let outcomes = test.hub.send_all(quick).await.expect("accepted").outcomes(|_| ()).await.expect("known");
-    assert!(outcomes.iter().all(notifyhub::Outcome::all_delivered));
+    assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn being_told_to_slow_down_parks_the_lane_and_costs_no_attempt() {
         test.clock.advance(wait);
     }
     let outcomes = batch.outcomes(|_| ()).await.expect("known");
-    assert!(outcomes.iter().all(notifyhub::Outcome::all_delivered));
+    assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_native_batch_goes_out_in_one_call_with_an_outcome_for_each() {
     let test = TestHub::start_with(|hub| hub.platform("bulk", bulk.clone())).await.expect("starts");
     let batch = test.hub.send_all((0..50).map(|n| Notification::text(format!("{n}")).to("bulk"))).await.expect("accepted");
     let outcomes = batch.outcomes(|_| ()).await.expect("known");
-    assert!(outcomes.iter().all(notifyhub::Outcome::all_delivered));
+    assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
     let sizes = bulk.batches();
     assert_eq!(sizes.iter().sum::<usize>(), 50);
     assert!(sizes.iter().all(|size| *size <= 5) && sizes.len() < 50, "{sizes:?}");

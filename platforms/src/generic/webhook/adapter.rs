@@ -53,15 +53,16 @@ impl Webhook {
 
     /// Writes the id, the time and the signatures into `headers`.
     fn seal(&self, headers: &mut HeaderMap, envelope: &Envelope, body: &[u8]) {
-        let id = envelope.id.to_string();
+        let mut text = [0; 36];
+        let id = envelope.id.encode(&mut text);
         let now = self.unix_seconds();
         if !self.signing_keys.is_empty() {
-            headers.insert(WEBHOOK_SIGNATURE, sign(&self.signing_keys, &id, now, body));
+            headers.insert(WEBHOOK_SIGNATURE, sign(&self.signing_keys, id, now, body));
         }
         if let Some(key) = &self.hub_key {
             headers.insert(HUB_SIGNATURE, key.sign(body));
         }
-        let id = HeaderValue::try_from(id).expect("a UUID is fit for a header");
+        let id = HeaderValue::from_str(id).expect("a UUID is fit for a header");
         if let Some(name) = &self.idempotency {
             headers.insert(name, id.clone());
         }

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     contract::{ConfigError, Parts, Secret},
-    http::signature::{HUB_SIGNATURE, HubKey, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP},
+    http::{
+        parsed,
+        signature::{HUB_SIGNATURE, HubKey, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP},
+    },
 };
 
 /// Shorter secrets are not looked for one by one in answers: they are ordinary words.
@@ -166,7 +169,7 @@ fn sensitive(key: &str, value: &str) -> Result<HeaderValue, ConfigError> {
 
 /// All that an answer must not be quoted with: secrets as configured, and as they travel.
 fn secrets(config: &WebhookConfig, destinations: &Destinations, credentials: &HeaderMap) -> Vec<Secret> {
-    let url = destinations.fixed.as_ref().and_then(|fixed| fixed.destination.endpoint.parsed());
+    let url = destinations.fixed.as_ref().and_then(|fixed| parsed(&fixed.destination.endpoint));
     let travelling =
         credentials.values().chain(destinations.fixed.iter().filter_map(|fixed| fixed.destination.authorization.as_ref()));
     let travelling = travelling.filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());

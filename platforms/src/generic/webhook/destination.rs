@@ -85,7 +85,7 @@ impl Destinations {
         if !added.is_empty() {
             url.query_pairs_mut().extend_pairs(added);
         }
-        let destination = Destination { endpoint: url.into(), network, trusted: operators, authorization };
+        let destination = Destination { endpoint: Endpoint::new(url.as_str()), network, trusted: operators, authorization };
         Ok((origin, destination))
     }
 

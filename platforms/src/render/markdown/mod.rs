@@ -35,7 +35,7 @@ pub fn slack(markdown: &str) -> String {
 }
 
 /// Where a link may lead: an absolute address of a harmless scheme, made safe for every dialect's link syntax.
-pub(super) fn link_target(address: &str) -> Option<String> {
+pub(crate) fn link_target(address: &str) -> Option<String> {
     const SCHEMES: [&str; 5] = ["https://", "http://", "mailto:", "tel:", "sip:"];
     let address = address.trim();
     let has_scheme = |scheme: &&str| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));

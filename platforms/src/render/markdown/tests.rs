@@ -72,6 +72,16 @@ fn very_deep_nesting_is_neither_slow_nor_fatal() {
     assert!(slack(&list).lines().all(|line| line.len() < 1200));
 }
 
+#[test]
+fn a_table_is_laid_out_for_discord_but_not_inside_a_quote() {
+    assert_eq!(
+        discord("| a | ![i](https://x) |\n|---|---|\n| 1 | 2 |\n"),
+        "```\na | i (https://x)\n--+--------------\n1 | 2\n```\n"
+    );
+    let quoted = "> | a |\n> |---|\n> | 1 |\n";
+    assert_eq!(discord(quoted), quoted);
+}
+
 proptest! {
     #[test]
     fn any_source_is_converted_and_escaped(source in "([a-z*_~`<>&!@#|\\[\\]()\\n -]|\\PC|\n\n|```|https://x|<!channel>){0,60}") {

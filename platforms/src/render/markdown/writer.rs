@@ -191,8 +191,8 @@ impl Writer<'_> {
             Kind::Cell => return self.top_mut().blocks.push(frame.blocks.concat().replace('\n', " ")),
             Kind::Row => return self.rows.push(frame.blocks),
             Kind::Item => self.item(frame, is_deep),
-            Kind::List(_) => frame.blocks.join("\n"),
-            Kind::Quote if is_deep => frame.blocks.join("\n"),
+            Kind::List(_) => joined(frame.blocks),
+            Kind::Quote if is_deep => joined(frame.blocks),
             Kind::Quote => prefixed(&frame.blocks.join("\n\n"), dialect.quote, dialect.quote),
             Kind::Heading => format!("{0}{1}{0}", dialect.heading, frame.blocks.concat()),
             Kind::Code => fenced(frame.blocks.concat().trim_end_matches('\n'), dialect),
@@ -212,7 +212,7 @@ impl Writer<'_> {
             }
             _ => self.dialect.bullet.to_owned(),
         };
-        let text = frame.blocks.join("\n");
+        let text = joined(frame.blocks);
         if is_deep { text } else { prefixed(&text, &mark, "    ") }
     }
 
@@ -227,6 +227,11 @@ impl Writer<'_> {
     fn top_mut(&mut self) -> &mut Frame {
         self.frames.last_mut().expect("the root frame stays to the end")
     }
+}
+
+/// The blocks as lines; a single one is not copied, or deep nesting would copy it once per level.
+fn joined(mut blocks: Vec<String>) -> String {
+    if blocks.len() == 1 { blocks.pop().unwrap_or_default() } else { blocks.join("\n") }
 }
 
 fn fenced(text: &str, dialect: &Dialect) -> String {

@@ -25,7 +25,7 @@ async fn fails(point: &str, reaction: impl Into<SmtpReaction>) -> SendError {
     let server = SmtpScript::start().await;
     server.always(point, reaction);
     let mut config = config(&server);
-    config.timeout = Duration::from_millis(300);
+    config.command_timeout = Duration::from_millis(300);
     send(&build(config)).await.expect_err("the script says so")
 }
 

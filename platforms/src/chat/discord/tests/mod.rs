@@ -1,0 +1,54 @@
+//! Discord's promises, without a network.
+
+mod answers;
+mod config;
+mod layout;
+
+use std::{sync::Arc, time::SystemTime};
+
+use serde_json::{Value, json};
+
+use super::{Discord, DiscordConfig, MentionKind};
+use crate::{
+    contract::{Adapter, Envelope, EnvelopeId, Message, Parts, Secret},
+    http::Protocol,
+    testkit::{FixedClock, ScriptedTransport},
+};
+
+const HOOK: &str = "https://discord.com/api/webhooks/1180000000000000001/s3cret-s3cret";
+const THREAD: &str = "1180000000000000009";
+const USER: &str = "1180000000000000002";
+
+fn parts(transport: &ScriptedTransport) -> Parts {
+    let clock = Arc::new(FixedClock::at_unix(1_700_000_000));
+    Parts { transport: Arc::new(transport.clone()), clock, allow_private_networks: false }
+}
+
+fn hook() -> DiscordConfig {
+    DiscordConfig::new(Secret::new(HOOK))
+}
+
+fn discord(config: DiscordConfig) -> Discord {
+    Discord::build(config, &parts(&ScriptedTransport::new())).expect("a valid configuration")
+}
+
+fn envelope(recipient: Option<&str>, message: Message) -> Envelope {
+    Envelope {
+        id: EnvelopeId::new(7),
+        recipient: recipient.map(Into::into),
+        message: Arc::new(message),
+        attempt: 1,
+        correlation_id: None,
+        accepted_at: SystemTime::UNIX_EPOCH,
+    }
+}
+
+/// What `config` makes of `message`: URL and JSON.
+fn sent(config: DiscordConfig, message: Message) -> (String, Value) {
+    let request = discord(config).request(&envelope(None, message)).expect("a request");
+    (request.url.expose().to_owned(), serde_json::from_slice(&request.body).expect("JSON"))
+}
+
+fn payload(message: Message) -> Value {
+    sent(hook(), message).1
+}

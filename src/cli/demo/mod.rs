@@ -1,0 +1,113 @@
+//! `notifyhub demo`: ten thousand notifications to platforms that misbehave, and a count at the far end.
+//!
+//! Everything runs in this process and on loopback; nothing is configured, nothing is left behind. The platforms are
+//! made and sent to as any user's are; the sink answers with 503, 429, late, or not at all, and writes down every id.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `faults` | what goes wrong, decided from a seed |
+//! | `sink` | the HTTP server that does it and writes down what arrived |
+//! | `flow` | sending in groups, with a bound on what is under way |
+//! | `verdict` | whether everything arrived, and nothing too often |
+//! | `summary` | what is printed |
+
+mod faults;
+mod flow;
+mod sink;
+mod summary;
+mod verdict;
+
+use std::{sync::Arc, time::Duration};
+
+use clap::Args;
+use rand::{TryRngCore, rngs::OsRng};
+use serde_json::json;
+
+use self::{
+    faults::{CHARACTERS, Character},
+    flow::Flow,
+    sink::Sink,
+    summary::Summary,
+    verdict::Verdict,
+};
+use super::{Context, Exit, Failure, Format, progress::Progress};
+use crate::{
+    Config, Hub, PlatformName, Registry,
+    clock::SystemClock,
+    config::{Backoff, DeliveryConfig, PlatformConfig},
+};
+
+/// Time for what is under way when the hub ends; nothing should be.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Send to platforms that misbehave, and count what arrives
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// How many notifications are sent
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    count: u64,
+    /// Decides the faults; the same seed decides the same [default: random]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How many platforms they go to
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    platforms: u8,
+}
+
+impl DemoArgs {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let progress = Progress::new(self.count, context.global.quiet);
+        let summary = context.runtime()?.block_on(self.summary(progress))?;
+        let mut output = context.output();
+        match output.format() {
+            Format::Table => output.text(&summary.text())?,
+            Format::Json => output.json(&summary.json())?,
+            Format::Ndjson => output.list(&[], &[summary.json()])?,
+        }
+        Ok(if summary.complete { Exit::Done } else { Exit::Failed })
+    }
+
+    /// Runs it all. A notification that does not arrive is in the summary.
+    async fn summary(&self, progress: Progress) -> Result<Summary, Failure> {
+        let seed = self.seed.unwrap_or_else(|| OsRng.try_next_u64().unwrap_or_default());
+        let characters: Vec<_> = (0..usize::from(self.platforms)).map(|number| CHARACTERS[number % CHARACTERS.len()]).collect();
+        let names: Vec<_> = characters.iter().enumerate().map(|(number, character)| name(number, character)).collect();
+        let sink = Sink::start(&characters, seed).await;
+        let sink = sink.map_err(|error| Failure::new(Exit::Unreachable, format!("cannot listen on 127.0.0.1: {error}")))?;
+        let clock = Arc::new(SystemClock);
+        let builder = Hub::builder().config(config(&names, sink.urls())).registry(Registry::builtin()).clock(clock.clone());
+        let hub = builder.seed(seed).start().await.map_err(bug)?;
+        let (sent, measured) = Flow::new(&hub, clock, &names, progress).run(self.count).await.map_err(bug)?;
+        let stats = hub.stats();
+        // Everything is final, so there is nothing to wait for.
+        let _ = hub.shutdown(GRACE).await;
+        let verdict = Verdict::of(&sent, &sink.take_arrivals());
+        Ok(Summary::new(seed, &names, measured, &stats, &verdict))
+    }
+}
+
+/// The demo made the configuration and the notifications itself.
+fn bug(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Bug, error.to_string())
+}
+
+/// `flaky`, and `flaky-2` for the second of them.
+fn name(number: usize, character: &Character) -> String {
+    match number / CHARACTERS.len() {
+        0 => character.name.to_owned(),
+        round => format!("{}-{}", character.name, round + 1),
+    }
+}
+
+/// The configuration of a user with these webhooks, in a hurry: short waits between attempts.
+fn config(names: &[String], urls: &[String]) -> Config {
+    let backoff = Backoff { initial: Duration::from_millis(50), max: Duration::from_secs(2), factor_permille: 2000 };
+    let delivery = DeliveryConfig { backoff, ..DeliveryConfig::default() };
+    let platform = |(name, url): (&String, &String)| {
+        let name: PlatformName = name.parse().expect("a character's name is a platform's name");
+        let settings = json!({ "url": url, "allow_http": true, "allow_private_networks": true });
+        let platform = PlatformConfig { kind: "webhook".into(), recipient: None, delivery: delivery.clone(), settings };
+        (name, platform)
+    };
+    Config { platforms: names.iter().zip(urls).map(platform).collect(), ..Config::default() }
+}

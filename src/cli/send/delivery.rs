@@ -1,0 +1,95 @@
+//! Sending in one shot: a hub in memory that lives as long as the command does.
+
+use std::{sync::Arc, time::Duration};
+
+use notifyhub_platforms::Registry;
+
+use super::{ending::Cause, input::Batch};
+use crate::{
+    Config, Hub, HubError, Outcome, UrlTargets,
+    cli::{Exit, Failure, progress::Progress},
+    clock::SystemClock,
+    store::{MemoryLimits, MemoryStore},
+};
+
+/// Time for what is under way when the wait is over.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What became of everything.
+#[derive(Debug)]
+pub struct Delivered {
+    /// One per notification, in order; not final where the time ran out.
+    pub outcomes: Vec<Arc<Outcome>>,
+    /// Why it ended.
+    pub cause: Cause,
+}
+
+/// Sends `batch` and waits until all is final, `wait` is over, or the user has had enough.
+pub async fn deliver(
+    config: Config,
+    registry: Registry,
+    batch: Batch,
+    wait: Duration,
+    mut progress: Progress,
+) -> Result<Delivered, Failure> {
+    let hub = hub(config, registry.clone(), batch.notifications.len()).await?;
+    let Batch { notifications, lines } = batch;
+    let work = async {
+        let accepted = hub.send_all(notifications).await;
+        let accepted = accepted.map_err(|error| refused(error, lines.as_deref(), &hub, &registry))?;
+        accepted.outcomes(|_| progress.advance()).await.map_err(|error| Failure::new(Exit::Bug, error.to_string()))
+    };
+    tokio::pin!(work);
+    let cause = tokio::select! {
+        // In this order, so that Ctrl-C is listened for before anything is sent.
+        biased;
+        () = interrupted() => Cause::Interrupted,
+        outcomes = &mut work => {
+            // Everything is final, so there is nothing to wait for.
+            let _ = hub.shutdown(GRACE).await;
+            return Ok(Delivered { outcomes: outcomes?, cause: Cause::Finished });
+        }
+        () = tokio::time::sleep(wait) => Cause::WaitOver,
+    };
+    // What is under way and does not end in the grace counts as unfinished; the rows say so.
+    let (outcomes, _) = tokio::join!(work, hub.shutdown(GRACE));
+    Ok(Delivered { outcomes: outcomes?, cause })
+}
+
+/// The configuration's platforms, but a store in memory that forgets nothing.
+async fn hub(config: Config, registry: Registry, notifications: usize) -> Result<Hub, Failure> {
+    let clock = Arc::new(SystemClock);
+    let defaults = MemoryLimits::default();
+    let limits = MemoryLimits { finished_max: notifications.max(defaults.finished_max), retention: Duration::MAX, ..defaults };
+    let store = Arc::new(MemoryStore::new(limits, clock.clone()));
+    let builder = Hub::builder().config(config).registry(registry).clock(clock).store(store).url_targets(UrlTargets::Trusted);
+    builder.start().await.map_err(|error| Failure::new(Exit::Config, error.to_string()))
+}
+
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Nobody can interrupt us then.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Nothing was accepted.
+fn refused(error: HubError, lines: Option<&[usize]>, hub: &Hub, registry: &Registry) -> Failure {
+    let (line, error) = match error {
+        HubError::InBatch { index, error } => (lines.and_then(|lines| lines.get(index)), *error),
+        other => (None, other),
+    };
+    let exit = match error {
+        HubError::Store(_) => Exit::Unfinished,
+        _ => Exit::BadInput,
+    };
+    let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+    let hint = match error {
+        HubError::Targets(_) if hub.platforms().is_empty() => {
+            let schemes = registry.kinds().flat_map(|kind| registry.schemes(kind)).map(|scheme| format!("{scheme}://"));
+            format!("; without a configuration a target is a URL: {}", schemes.collect::<Vec<_>>().join(", "))
+        }
+        _ => String::new(),
+    };
+    Failure::new(exit, format!("{place}{error}{hint}"))
+}

@@ -1,0 +1,137 @@
+//! What is printed about each target.
+
+use std::time::Duration;
+
+use notifyhub_platforms::contract::{ErrorKind, Receipt};
+use serde::Serialize;
+
+use crate::{
+    NotificationId, Outcome, TaskId, TaskState,
+    task::{DeadReason, TargetOutcome},
+};
+
+/// What became of one target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// The notification.
+    pub notification: NotificationId,
+    /// Its correlation id.
+    pub correlation_id: String,
+    /// The task.
+    pub task: TaskId,
+    /// The target as users write it.
+    pub target: String,
+    /// Where it stands.
+    pub state: TaskState,
+    /// Tries made.
+    pub attempts: usize,
+    /// From the start of the first try to the end of the last, in seconds.
+    pub seconds: f64,
+    /// The platform's receipt, if it was delivered.
+    pub receipt: Option<Receipt>,
+    /// Why it was not delivered; empty if it was.
+    pub reason: String,
+    /// What kind of failure the last try was, if it was one.
+    pub error: Option<ErrorKind>,
+    /// Whether the platform refused it for good.
+    #[serde(skip)]
+    pub refused: bool,
+}
+
+impl Row {
+    /// One row per target of a notification.
+    pub fn of_notification(outcome: &Outcome) -> impl Iterator<Item = Self> {
+        outcome.targets.iter().map(|target| Self {
+            notification: outcome.id,
+            correlation_id: outcome.correlation_id.to_string(),
+            task: target.task,
+            target: target.target(),
+            state: target.state,
+            attempts: target.attempts.len(),
+            seconds: span(target).as_secs_f64(),
+            receipt: target.receipt().cloned(),
+            reason: target.reason(),
+            error: target.error().map(notifyhub_platforms::contract::SendError::kind),
+            refused: matches!(target.dead, Some(DeadReason::Refused(_))),
+        })
+    }
+
+    /// One word on how it went.
+    fn word(&self) -> &'static str {
+        match self.state {
+            TaskState::Delivered => "ok",
+            TaskState::Dead => "failed",
+            TaskState::Cancelled => "cancelled",
+            TaskState::Expired => "expired",
+            TaskState::Waiting | TaskState::Leased => "waiting",
+        }
+    }
+
+    /// The receipt or the reason.
+    fn detail(&self) -> String {
+        let Some(receipt) = &self.receipt else { return self.reason.clone() };
+        let id = receipt.id.as_ref().map(|id| format!("id={id}"));
+        let parts = [id, receipt.detail.as_ref().map(ToString::to_string)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// From the start of the first try to the end of the last.
+fn span(target: &TargetOutcome) -> Duration {
+    let (Some(first), Some(last)) = (target.attempts.first(), target.attempts.last()) else { return Duration::ZERO };
+    last.started_at.duration_since(first.started_at).unwrap_or_default() + last.took
+}
+
+/// `ok  ops:#alerts  1 attempt  0.12 s  id=…`, aligned, one line per row.
+pub fn lines(rows: &[Row]) -> String {
+    let width = rows.iter().map(|row| row.target.chars().count()).max().unwrap_or_default();
+    let words = rows.iter().map(|row| row.word().len()).max().unwrap_or_default();
+    rows.iter().map(|row| line(row, words, width)).collect()
+}
+
+fn line(row: &Row, words: usize, width: usize) -> String {
+    let tries = if row.attempts == 1 { "1 attempt ".to_owned() } else { format!("{} attempts", row.attempts) };
+    let line = format!("{:<words$}  {:<width$}  {tries}  {:.2} s  {}", row.word(), row.target, row.seconds, row.detail());
+    // What a platform answers must not steer a terminal.
+    let plain: String = line.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    plain + "\n"
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn row(state: TaskState, error: Option<ErrorKind>, refused: bool) -> Row {
+        Row {
+            notification: NotificationId::from_bits(1),
+            correlation_id: "c".into(),
+            task: TaskId::from_bits(2),
+            target: "ops:#alerts".into(),
+            state,
+            attempts: 1,
+            seconds: 0.123,
+            receipt: None,
+            reason: String::new(),
+            error,
+            refused,
+        }
+    }
+
+    #[test]
+    fn a_row_is_one_aligned_line_with_receipt_or_reason() {
+        let receipt = Some(Receipt::with_id("m-1\u{1b}[2J").detail("#alerts"));
+        let ok = Row { receipt, target: "a".into(), ..row(TaskState::Delivered, None, false) };
+        let failed = Row { reason: "refused".into(), attempts: 3, ..row(TaskState::Dead, None, true) };
+        assert_eq!(
+            lines(&[ok, failed]),
+            "ok      a            1 attempt   0.12 s  id=m-1 [2J #alerts\nfailed  ops:#alerts  3 attempts  0.12 s  refused\n"
+        );
+    }
+
+    #[test]
+    fn json_names_state_and_kind_of_error() {
+        let row = row(TaskState::Waiting, Some(ErrorKind::Unavailable), false);
+        let json = serde_json::to_value(row).expect("json");
+        assert_eq!((&json["state"], &json["error"]), (&"waiting".into(), &"unavailable".into()));
+    }
+}

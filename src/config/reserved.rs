@@ -1,0 +1,77 @@
+//! Keys and words that are promised but do nothing in this version: they are refused, not ignored.
+
+/// Keys, by section. A whole section ends in nothing.
+const KEYS: [(&str, &[&str]); 8] = [
+    (
+        "pool",
+        &[
+            "max_workers",
+            "target_load",
+            "scale_down_load",
+            "scale_up_delay",
+            "scale_down_delay",
+            "health_check_interval",
+            "max_idle_time",
+            "wait_goal",
+            "pin_cores",
+            "affinity",
+        ],
+    ),
+    ("store", &["path", "durability", "url"]),
+    ("delivery", &["breaker", "lease"]),
+    ("telemetry", &["prometheus_listen", "otlp_endpoint"]),
+    ("routes", &[]),
+    ("templates", &[]),
+    ("alerts", &[]),
+    ("server", &[]),
+];
+
+/// Words, by key.
+const WORDS: [(&str, &[&str]); 3] = [
+    ("pool.strategy", &["round-robin", "weighted", "affinity", "performance"]),
+    ("store.type", &["sqlite", "postgres"]),
+    ("store.durability", &["disk", "process"]),
+];
+
+/// Whether the key at this path is one of them. A platform's table may name what `[delivery]` may.
+pub(crate) fn is_reserved_key(path: &[String]) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path[..] {
+        [section] => KEYS.contains(&(section, &[])),
+        ["platforms", _, key] => KEYS.iter().any(|(section, keys)| *section == "delivery" && keys.contains(&key)),
+        [section, key] => KEYS.iter().any(|(known, keys)| *known == section && keys.contains(&key)),
+        _ => false,
+    }
+}
+
+/// Whether the word is one of them for this key.
+pub(crate) fn is_reserved_word(key: &str, word: &str) -> bool {
+    WORDS.iter().any(|(known, words)| *known == key && words.contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use notifyhub_platforms::Registry;
+
+    use super::*;
+    use crate::config::{schema::schema, shape::Shape};
+
+    #[test]
+    fn nothing_that_works_is_reserved() {
+        let document = schema(&Registry::empty());
+        let kinds = Default::default();
+        let root = Shape::root(&document, &kinds);
+        for (section, keys) in KEYS {
+            let path = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+            assert!(!keys.is_empty() || root.find(&path(&[section])).is_none(), "{section} works");
+            for key in keys {
+                assert!(root.find(&path(&[section, key])).is_none(), "{section}.{key} works");
+            }
+        }
+        for (key, words) in WORDS {
+            let path: Vec<_> = key.split('.').map(str::to_owned).collect();
+            let known = root.find(&path).and_then(Shape::words).unwrap_or_default();
+            assert!(words.iter().all(|word| !known.contains(word)), "{key}: {words:?} work");
+        }
+    }
+}
