@@ -5,17 +5,14 @@ use std::{
     sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
-use notifyhub_platforms::{
-    Platform, Registry,
-    contract::{ConfigError, Transport},
-};
+use notifyhub_platforms::{Platform, Registry, contract::Transport};
 use rand::{TryRngCore, rngs::OsRng};
 use tokio::{runtime::Handle, sync::mpsc};
 
 use super::{Hub, Inner, StartError, parts::PartsSource, urls::UrlPlatforms};
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig},
+    config::{Accounts, Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig},
     dispatch::{Dispatcher, DispatcherParts, Replies},
     pool::{Supervisor, SupervisorParts, WorkerSettings},
     routing::{Directory, PlatformEntry, SharedDirectory},
@@ -59,6 +56,7 @@ pub enum UrlTargets {
 #[derive(Default)]
 pub struct HubBuilder {
     config: Config,
+    accounts: Accounts,
     registry: Option<Registry>,
     ready: Vec<(String, Arc<dyn Platform>, Option<DeliveryConfig>)>,
     groups: Vec<(String, Vec<String>)>,
@@ -75,6 +73,14 @@ impl HubBuilder {
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Platforms of the configuration that are already made, as [`load_and_build`](crate::config::load_and_build) returns
+    /// them. Default: `start` makes them.
+    #[must_use]
+    pub fn accounts(mut self, accounts: Accounts) -> Self {
+        self.accounts = accounts;
         self
     }
 
@@ -192,9 +198,12 @@ impl HubBuilder {
     fn directory(&self, registry: &Registry, parts: &PartsSource) -> Result<Directory, StartError> {
         let mut directory = Directory { groups: self.config.groups.clone(), ..Directory::default() };
         for (name, config) in &self.config.platforms {
-            let entry =
-                configured(name, config, registry, parts).map_err(|error| StartError::Platform { name: name.clone(), error })?;
-            directory.platforms.insert(name.clone(), Arc::new(entry));
+            let platform = match self.accounts.get(name) {
+                Some(platform) => Ok(platform.clone()),
+                None => parts.get().and_then(|parts| registry.build(&config.kind, config.settings.clone(), &parts)),
+            };
+            let platform = platform.map_err(|error| StartError::Platform { name: name.clone(), error })?;
+            directory.platforms.insert(name.clone(), Arc::new(configured(name, config, platform)));
         }
         for (name, platform, delivery) in &self.ready {
             let name: PlatformName = name.parse().map_err(|error| StartError::Invalid(format!("{error}")))?;
@@ -226,21 +235,15 @@ impl HubBuilder {
     }
 }
 
-fn configured(
-    name: &PlatformName,
-    config: &PlatformConfig,
-    registry: &Registry,
-    parts: &PartsSource,
-) -> Result<PlatformEntry, ConfigError> {
-    let platform = registry.build(&config.kind, config.settings.clone(), &parts.get()?)?;
-    Ok(PlatformEntry {
+fn configured(name: &PlatformName, config: &PlatformConfig, platform: Arc<dyn Platform>) -> PlatformEntry {
+    PlatformEntry {
         name: name.clone(),
         kind: config.kind.as_str().into(),
         capabilities: platform.capabilities(),
         platform,
         delivery: config.delivery.clone(),
         recipient: config.recipient.as_deref().map(Arc::from),
-    })
+    }
 }
 
 fn memory_store(config: &StoreConfig, clock: Arc<dyn Clock>) -> Arc<dyn Store> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use notifyhub_platforms::contract::ConfigError;
 
 use crate::{
+    config::ConfigErrors,
     routing::TargetMistake,
     store::StoreError,
     task::{NotificationId, PlatformName},
@@ -60,6 +61,9 @@ pub enum OutcomeError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The configuration has mistakes; all are listed with their places.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
     /// A platform cannot be made.
     #[error("platform `{name}`: {error}")]
     Platform {

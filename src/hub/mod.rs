@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `builder` | [`HubBuilder`]: everything a hub can be told, checked at [`start`](HubBuilder::start) |
+//! | `file` | [`Hub::from_config`]: a hub from a configuration file |
 //! | `submit` | [`Hub::send`], [`Hub::send_all`], [`Hub::deliver`]: from notification to stored tasks |
 //! | `accepted` | [`Accepted`] and [`Batch`]: what a caller holds afterwards |
 //! | `control` | [`Hub::cancel`], [`Hub::remove_platform`], [`Hub::stats`], [`Hub::subscribe`], [`Hub::shutdown`] |
@@ -13,6 +14,7 @@ mod accepted;
 mod builder;
 mod control;
 mod error;
+mod file;
 mod parts;
 mod submit;
 mod urls;

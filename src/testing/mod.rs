@@ -13,7 +13,7 @@
 //! test.clock.advance(Duration::from_secs(60));   // and nobody waits a minute for the second
 //! assert!(accepted.outcome().await?.all_delivered());
 //!
-//! assert_eq!(test.sent(), [("ada".to_owned(), "hello".to_owned()); 2]);
+//! assert_eq!(test.sent(), vec![("ada".to_owned(), "hello".to_owned()); 2]);
 //! # Ok(()) }
 //! ```
 

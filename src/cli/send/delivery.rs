@@ -6,10 +6,8 @@ use notifyhub_platforms::Registry;
 
 use super::{ending::Cause, input::Batch};
 use crate::{
-    Config, Hub, HubError, Outcome, UrlTargets,
+    Hub, HubBuilder, HubError, Outcome,
     cli::{Exit, Failure, progress::Progress},
-    clock::SystemClock,
-    store::{MemoryLimits, MemoryStore},
 };
 
 /// Time for what is under way when the wait is over.
@@ -26,17 +24,17 @@ pub struct Delivered {
 
 /// Sends `batch` and waits until all is final, `wait` is over, or the user has had enough.
 pub async fn deliver(
-    config: Config,
-    registry: Registry,
+    builder: HubBuilder,
+    registry: &Registry,
     batch: Batch,
     wait: Duration,
     mut progress: Progress,
 ) -> Result<Delivered, Failure> {
-    let hub = hub(config, registry.clone(), batch.notifications.len()).await?;
+    let hub = builder.start().await.map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let Batch { notifications, lines } = batch;
     let work = async {
         let accepted = hub.send_all(notifications).await;
-        let accepted = accepted.map_err(|error| refused(error, lines.as_deref(), &hub, &registry))?;
+        let accepted = accepted.map_err(|error| refused(error, lines.as_deref(), &hub, registry))?;
         accepted.outcomes(|_| progress.advance()).await.map_err(|error| Failure::new(Exit::Bug, error.to_string()))
     };
     tokio::pin!(work);
@@ -54,16 +52,6 @@ pub async fn deliver(
     // What is under way and does not end in the grace counts as unfinished; the rows say so.
     let (outcomes, _) = tokio::join!(work, hub.shutdown(GRACE));
     Ok(Delivered { outcomes: outcomes?, cause })
-}
-
-/// The configuration's platforms, but a store in memory that forgets nothing.
-async fn hub(config: Config, registry: Registry, notifications: usize) -> Result<Hub, Failure> {
-    let clock = Arc::new(SystemClock);
-    let defaults = MemoryLimits::default();
-    let limits = MemoryLimits { finished_max: notifications.max(defaults.finished_max), retention: Duration::MAX, ..defaults };
-    let store = Arc::new(MemoryStore::new(limits, clock.clone()));
-    let builder = Hub::builder().config(config).registry(registry).clock(clock).store(store).url_targets(UrlTargets::Trusted);
-    builder.start().await.map_err(|error| Failure::new(Exit::Config, error.to_string()))
 }
 
 async fn interrupted() {

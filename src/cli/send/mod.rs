@@ -26,6 +26,7 @@ use notifyhub_platforms::contract::{Format as BodyFormat, Priority};
 use self::{delivery::Delivered, rows::Row};
 use super::{Context, Exit, Failure, Format, progress::Progress};
 use crate::{
+    Hub, UrlTargets,
     clock::{Clock, SystemClock},
     config::duration,
 };
@@ -85,12 +86,15 @@ pub struct SendArgs {
 impl SendArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let runtime = context.runtime()?;
-        let config = context.load()?.config;
+        let (loaded, accounts) = runtime.block_on(async { context.load_and_build() })?;
         let wait = self.wait;
         let batch = self.notifications(SystemClock.wall())?;
         let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || batch.notifications.len() == 1);
-        let registry = context.registry.clone();
-        let Delivered { outcomes, cause } = runtime.block_on(delivery::deliver(config, registry, batch, wait, progress))?;
+        // Whoever names a URL here runs this very program.
+        let builder = Hub::builder().config(loaded.config).accounts(accounts).url_targets(UrlTargets::Trusted);
+        let builder = builder.registry(context.registry.clone());
+        let delivering = delivery::deliver(builder, &context.registry, batch, wait, progress);
+        let Delivered { outcomes, cause } = runtime.block_on(delivering)?;
         let rows: Vec<_> = outcomes.iter().flat_map(|outcome| Row::of_notification(outcome)).collect();
         match print(context, &rows) {
             // Whoever read has enough; how it went is still in the exit code.

@@ -1,0 +1,41 @@
+//! A hub from a configuration file.
+
+use std::{path::Path, sync::Arc};
+
+use notifyhub_platforms::{Registry, contract::ConfigError};
+
+use super::{Hub, HubBuilder, StartError, parts::PartsSource};
+use crate::{
+    clock::SystemClock,
+    config::{Sources, load, load_and_build},
+    task::PlatformName,
+};
+
+impl Hub {
+    /// Starts a hub as a configuration file says, with the environment's `NOTIFYHUB__SECTION__KEY` over it.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Config`] lists every mistake with file, line and the way out.
+    pub async fn from_config(path: impl AsRef<Path>) -> Result<Self, StartError> {
+        HubBuilder::from_config(path, Registry::builtin())?.start().await
+    }
+}
+
+impl HubBuilder {
+    /// The builder that [`Hub::from_config`] starts, for programs that add to it: own adapters in `registry`, own
+    /// platforms, another runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Config`] lists every mistake with file, line and the way out.
+    pub fn from_config(path: impl AsRef<Path>, registry: Registry) -> Result<Self, StartError> {
+        let sources = Sources::from_process(&[path.as_ref().to_path_buf()], Vec::new());
+        let config = load(&sources, &registry)?.config;
+        let parts = PartsSource::new(None, Arc::new(SystemClock), &config).get();
+        let parts = parts.map_err(|error: ConfigError| StartError::Invalid(error.to_string()))?;
+        let (loaded, accounts) = load_and_build(&sources, &registry, &parts)?;
+        debug_assert!(accounts.keys().map(PlatformName::as_str).eq(loaded.config.platforms.keys().map(PlatformName::as_str)));
+        Ok(Self::default().config(loaded.config).accounts(accounts).registry(registry))
+    }
+}
