@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use foldhash::fast::RandomState;
 use futures_util::future::BoxFuture;
 use rand::{SeedableRng, rngs::SmallRng};
 use slab::Slab;
@@ -86,7 +87,7 @@ pub struct Dispatcher {
     scope: Scope,
     pub(super) rng: SmallRng,
     pub(super) lanes: Slab<Lane>,
-    pub(super) lane_of: HashMap<LaneKey, usize>,
+    pub(super) lane_of: HashMap<LaneKey, usize, RandomState>,
     pub(super) ring: VecDeque<usize>,
     pub(super) parked: BinaryHeap<Reverse<(Instant, usize)>>,
     pub(super) ledger: Ledger,
@@ -140,7 +141,7 @@ impl Dispatcher {
             scope: parts.scope,
             rng: SmallRng::seed_from_u64(parts.seed),
             lanes: Slab::new(),
-            lane_of: HashMap::new(),
+            lane_of: HashMap::default(),
             ring: VecDeque::new(),
             parked: BinaryHeap::new(),
             ledger: Ledger::default(),

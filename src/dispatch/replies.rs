@@ -48,11 +48,6 @@ impl Replies {
         Waiter { id, slot, replies: self.clone() }
     }
 
-    /// Whether anybody waits for `id`.
-    pub fn is_awaited(&self, id: NotificationId) -> bool {
-        self.state().waiting.contains_key(&id)
-    }
-
     /// Answers everybody who waits for this notification.
     pub fn resolve(&self, outcome: Arc<Outcome>) {
         let slot = self.state().waiting.remove(&outcome.id);

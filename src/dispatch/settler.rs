@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     event::EventKind,
     store::{Settled, Settlement, Store},
-    task::{Disposition, Task},
+    task::Disposition,
     telemetry::EventBus,
 };
 
@@ -74,31 +74,16 @@ impl Desk {
         };
         for (settlement, settled) in settlements.iter().zip(settled) {
             let task = &settlement.task;
-            match settled {
-                Settled::Applied { finished } => {
-                    log(settlement);
-                    self.events.publish(|| (Some(task.head.correlation_id()), event(settlement)));
-                    if finished {
-                        self.reply(task).await;
-                    }
-                }
-                Settled::Stale => {
-                    let id = task.id;
-                    tracing::warn!(task.id = %id, "late outcome of task {id} changes nothing: it was claimed again");
-                }
+            if settled == Settled::Stale {
+                let id = task.id;
+                tracing::warn!(task.id = %id, "late outcome of task {id} changes nothing: it was claimed again");
+                continue;
             }
-        }
-    }
-
-    async fn reply(&self, task: &Task) {
-        let id = task.head.id;
-        if !self.replies.is_awaited(id) {
-            return;
-        }
-        match self.store.find(id).await {
-            Ok(Some(outcome)) => self.replies.resolve(outcome),
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, notification.id = %id, "cannot read the outcome of notification {id}"),
+            log(settlement);
+            self.events.publish(|| (Some(task.head.correlation_id()), event(settlement)));
+            if let Settled::Finished(outcome) = settled {
+                self.replies.resolve(outcome);
+            }
         }
     }
 }

@@ -65,9 +65,7 @@ impl Hub {
             inner.events.publish(|| (None, cancelled));
         }
         let count = Cancellation { cancelled: reached.cancelled.len(), under_way: reached.under_way.len() };
-        if reached.finished
-            && let Some(outcome) = inner.store.find(id).await?
-        {
+        if let Some(outcome) = reached.finished {
             inner.replies.resolve(outcome);
         }
         if !reached.under_way.is_empty() {

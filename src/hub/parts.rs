@@ -12,9 +12,6 @@ use notifyhub_platforms::{
 
 use crate::{clock::Clock, config::Config};
 
-/// Time the transport allows beyond the longest timeout of a platform: the worker's own deadline comes first.
-const TRANSPORT_MARGIN: Duration = Duration::from_secs(1);
-
 /// Longest time to wait for a connection.
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 
@@ -45,14 +42,10 @@ impl PartsSource {
     }
 }
 
-/// A connection must be made in at most half of the shortest timeout, so that one that fails is known not to have sent.
+/// The worker's deadline ends a send. A connection must be made in at most half of the shortest, so that one that fails
+/// is known not to have sent.
 fn client(config: &Config) -> TransportConfig {
-    let timeouts = || config.platforms.values().map(|platform| platform.delivery.timeout).chain([config.delivery.timeout]);
-    let longest = timeouts().max().unwrap_or_default();
-    let shortest = timeouts().min().unwrap_or_default();
-    TransportConfig {
-        connect_timeout: (shortest / 2).min(CONNECT_TIMEOUT_MAX),
-        timeout: longest + TRANSPORT_MARGIN,
-        ..TransportConfig::default()
-    }
+    let timeouts = config.platforms.values().map(|platform| platform.delivery.timeout).chain([config.delivery.timeout]);
+    let shortest = timeouts.min().unwrap_or_default();
+    TransportConfig { connect_timeout: (shortest / 2).min(CONNECT_TIMEOUT_MAX), timeout: None, ..TransportConfig::default() }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use notifyhub_platforms::{Platform, contract::Capabilities};
 
 use crate::{
@@ -40,7 +41,7 @@ impl fmt::Debug for PlatformEntry {
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     /// By name.
-    pub platforms: HashMap<PlatformName, Arc<PlatformEntry>>,
+    pub platforms: HashMap<PlatformName, Arc<PlatformEntry>, RandomState>,
     /// By name.
     pub groups: BTreeMap<Box<str>, Vec<Target>>,
     /// Platforms that came as URLs, by URL.

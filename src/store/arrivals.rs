@@ -44,11 +44,11 @@ pub fn arrivals() -> (ArrivalSender, ArrivalReceiver) {
 
 impl ArrivalSender {
     /// A place to hand over up to `tasks` fresh tasks, if the dispatcher has room for all of them now.
-    pub fn reserve(&self, tasks: usize) -> Option<mpsc::OwnedPermit<Vec<Lease>>> {
+    pub fn reserve(&self, tasks: usize) -> Option<mpsc::Permit<'_, Vec<Lease>>> {
         if self.room.load(Ordering::Relaxed) < tasks {
             return None;
         }
-        let permit = self.fresh.clone().try_reserve_owned().ok()?;
+        let permit = self.fresh.try_reserve().ok()?;
         let taken = self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(tasks));
         taken.is_ok().then_some(permit)
     }

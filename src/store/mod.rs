@@ -107,13 +107,12 @@ pub struct Settlement {
 }
 
 /// What a settlement did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Settled {
-    /// It was written; `finished` tells whether all tasks of the notification are now final.
-    Applied {
-        /// Whether all tasks of the notification are final.
-        finished: bool,
-    },
+    /// It was written; other tasks of the notification are not final yet, or this one is not.
+    Applied,
+    /// It was written, and with it all tasks of the notification are final: this is what became of them.
+    Finished(Arc<Outcome>),
     /// The token was stale: nothing was changed.
     Stale,
 }
@@ -190,12 +189,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 }
 
 /// What a cancellation reached.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Cancelled {
     /// Tasks that are cancelled now.
     pub cancelled: Vec<(TaskId, LaneKey)>,
     /// Tasks being sent: they will not be tried again, but may be delivered.
     pub under_way: Vec<TaskId>,
-    /// Whether all tasks of the notification are now final.
-    pub finished: bool,
+    /// What became of the notification, if all its tasks are final by that.
+    pub finished: Option<Arc<Outcome>>,
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
@@ -126,8 +126,9 @@ pub(super) struct Time<'a>(pub(super) &'a Envelope);
 
 impl Serialize for Time<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        static MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
         let time = Timestamp::try_from(self.0.accepted_at).unwrap_or(Timestamp::MAX);
-        serializer.collect_str(&format_args!("{time:.3}"))
+        serializer.serialize_str(&MILLISECONDS.timestamp_to_string(&time))
     }
 }
 

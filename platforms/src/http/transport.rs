@@ -28,8 +28,9 @@ pub struct TransportConfig {
     /// [`timeout`](TransportConfig::timeout) is taken, so that running out of time later always means that the
     /// request had begun to leave. Default: 5 s.
     pub connect_timeout: Duration,
-    /// Time for the whole exchange. Default: 10 s.
-    pub timeout: Duration,
+    /// Time for the whole exchange; `None` where whoever sends has a deadline of his own, as the engine's workers
+    /// have. Default: 10 s.
+    pub timeout: Option<Duration>,
     /// Certificates that are trusted besides those of the operating system. Default: none.
     pub root_certificates: Vec<CertificateDer<'static>>,
     /// Finds the addresses of names; the address policy is put on top of it. Default: the operating system's.
@@ -40,7 +41,7 @@ impl Default for TransportConfig {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(10),
+            timeout: Some(Duration::from_secs(10)),
             root_certificates: Vec::new(),
             resolver: Arc::new(SystemResolver),
         }
@@ -96,7 +97,8 @@ fn tls(extra: impl Iterator<Item = CertificateDer<'static>>) -> Result<ClientCon
 }
 
 fn client(config: &TransportConfig, tls: ClientConfig, resolver: Arc<dyn Resolve>) -> Result<Client, TransportError> {
-    Client::builder()
+    let connect_timeout = config.timeout.map_or(config.connect_timeout, |timeout| config.connect_timeout.min(timeout / 2));
+    let builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .dns_resolver(resolver)
         .redirect(Policy::none())
@@ -104,9 +106,13 @@ fn client(config: &TransportConfig, tls: ClientConfig, resolver: Arc<dyn Resolve
         .no_proxy()
         .referer(false)
         .user_agent(USER_AGENT)
-        .connect_timeout(config.connect_timeout.min(config.timeout / 2))
-        .timeout(config.timeout)
-        .pool_idle_timeout(IDLE_TIMEOUT)
+        .connect_timeout(connect_timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT);
+    let builder = match config.timeout {
+        Some(timeout) => builder.timeout(timeout),
+        None => builder,
+    };
+    builder
         .build()
         .map_err(|error| TransportError::new(TransportErrorKind::Invalid, format!("no HTTP client: {}", error.without_url())))
 }
@@ -153,18 +159,33 @@ fn checked(endpoint: &Endpoint, network: NetworkPolicy) -> Result<&Url, Transpor
     Ok(url)
 }
 
-/// The body, and whether it is incomplete. Copied, so that the connection's own buffer is free again.
+/// The body, and whether it is incomplete. A body in one piece, as most are, is handed on without a copy.
 async fn read(mut answer: Response) -> (Bytes, bool) {
-    let mut body = BytesMut::new();
+    let first = match answer.chunk().await {
+        Ok(Some(piece)) => piece,
+        Ok(None) => return (Bytes::new(), false),
+        Err(_) => return (Bytes::new(), true),
+    };
+    let mut rest = BytesMut::new();
     loop {
-        match answer.chunk().await {
-            Ok(Some(piece)) => body.extend_from_slice(&piece),
-            Ok(None) => return (body.freeze(), false),
-            Err(_) => return (body.freeze(), true),
+        let whole = first.len() + rest.len();
+        if whole > ANSWER_BYTES_MAX {
+            return (joined(first, &rest), true);
         }
-        if body.len() > ANSWER_BYTES_MAX {
-            body.truncate(ANSWER_BYTES_MAX);
-            return (body.freeze(), true);
+        match answer.chunk().await {
+            Ok(Some(piece)) => rest.extend_from_slice(&piece),
+            Ok(None) => return (joined(first, &rest), false),
+            Err(_) => return (joined(first, &rest), true),
         }
     }
+}
+
+/// Both pieces, at most [`ANSWER_BYTES_MAX`] of them.
+fn joined(mut first: Bytes, rest: &[u8]) -> Bytes {
+    first.truncate(ANSWER_BYTES_MAX);
+    if rest.is_empty() {
+        return first;
+    }
+    let fits = rest.len().min(ANSWER_BYTES_MAX - first.len());
+    [&first[..], &rest[..fits]].concat().into()
 }

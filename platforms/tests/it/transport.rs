@@ -18,7 +18,7 @@ fn transport() -> ReqwestTransport {
 }
 
 fn impatient() -> ReqwestTransport {
-    let config = TransportConfig { timeout: Duration::from_millis(300), ..TransportConfig::default() };
+    let config = TransportConfig { timeout: Some(Duration::from_millis(300)), ..TransportConfig::default() };
     ReqwestTransport::new(config).expect("root certificates")
 }
 

@@ -26,9 +26,25 @@ pub struct Record {
 }
 
 impl Record {
-    pub fn new(task: Arc<Task>, state: TaskState, place: u64, due: Option<SystemTime>) -> Self {
-        let (token, attempts) = (LeaseToken(0), Vec::new());
-        Self { task, state, token, place, due, counted: 0, tries: 0, cancelled: false, dead: None, attempts }
+    /// A task that waits.
+    pub fn waiting(task: &Arc<Task>, place: u64, due: Option<SystemTime>) -> Self {
+        Self {
+            task: task.clone(),
+            state: TaskState::Waiting,
+            token: LeaseToken(0),
+            place,
+            due,
+            counted: 0,
+            tries: 0,
+            cancelled: false,
+            dead: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    /// A task that is claimed as soon as it is stored.
+    pub fn leased(task: &Arc<Task>, place: u64, token: LeaseToken) -> Self {
+        Self { state: TaskState::Leased, token, ..Self::waiting(task, place, None) }
     }
 
     pub fn lease(&self) -> Lease {

@@ -103,8 +103,11 @@ impl Shelf {
         let due = tasks.first().and_then(|task| task.head.not_before).filter(|due| *due > wall);
         let straight = due.is_none() && tasks.iter().all(|task| self.waiting.is_lane_empty(&task.lane));
         if straight && let Some(room) = self.arrivals.as_ref().and_then(|arrivals| arrivals.reserve(tasks.len())) {
-            let records: Box<[Record]> = tasks.iter().map(|task| self.place_leased(task)).collect();
+            let (waiting, last) = (&mut self.waiting, &mut self.next_token);
+            let records: Box<[Record]> =
+                tasks.iter().map(|task| Record::leased(task, waiting.last_place(), token(last))).collect();
             room.send(records.iter().map(Record::lease).collect());
+            self.counts.leased += records.len() as u64;
             return records;
         }
         let records = tasks.iter().map(|task| self.place_waiting(task, due)).collect();
@@ -113,16 +116,9 @@ impl Shelf {
     }
 
     fn place_waiting(&mut self, task: &Arc<Task>, due: Option<SystemTime>) -> Record {
-        let record = Record::new(task.clone(), TaskState::Waiting, self.waiting.last_place(), due);
+        let record = Record::waiting(task, self.waiting.last_place(), due);
         self.waiting.push(&record);
         self.counts.waiting += 1;
-        record
-    }
-
-    fn place_leased(&mut self, task: &Arc<Task>) -> Record {
-        let mut record = Record::new(task.clone(), TaskState::Leased, self.waiting.last_place(), None);
-        record.token = token(&mut self.next_token);
-        self.counts.leased += 1;
         record
     }
 
@@ -151,7 +147,7 @@ impl Shelf {
             Disposition::Retry { due, counts } if !record.cancelled => {
                 record.counted += u32::from(counts);
                 self.wait_again(&settlement.task, Some(due));
-                false
+                None
             }
             Disposition::Retry { .. } => self.finish(&settlement.task, TaskState::Cancelled, wall),
             Disposition::Dead(reason) => {
@@ -160,7 +156,7 @@ impl Shelf {
             }
             other => self.finish(&settlement.task, other.state(), wall),
         };
-        Settled::Applied { finished }
+        finished.map_or(Settled::Applied, Settled::Finished)
     }
 
     pub fn release(&mut self, token: LeaseToken, task: &Task) {
@@ -187,7 +183,7 @@ impl Shelf {
             }
         }
         for task in waiting {
-            reached.finished |= self.finish(&task, TaskState::Cancelled, wall);
+            reached.finished = self.finish(&task, TaskState::Cancelled, wall);
             reached.cancelled.push((task.id, task.lane.clone()));
         }
         reached
@@ -211,8 +207,8 @@ impl Shelf {
         }
     }
 
-    /// Moves a task to a final state; tells whether its notification is finished by that.
-    fn finish(&mut self, task: &Task, state: TaskState, wall: SystemTime) -> bool {
+    /// Moves a task to a final state; returns the notification's outcome if it is finished by that.
+    fn finish(&mut self, task: &Task, state: TaskState, wall: SystemTime) -> Option<Arc<Outcome>> {
         let stored = self.notifications.get_mut(&task.head.id).expect("a task's notification is stored");
         let Entry::Open(entry) = stored else { unreachable!("a notification with an unfinished task is open") };
         let record = entry.records.get_mut(task.index as usize).expect("a task has its place");
@@ -230,12 +226,12 @@ impl Shelf {
         }
         entry.unfinished -= 1;
         if entry.unfinished > 0 {
-            return false;
+            return None;
         }
         let outcome = Arc::new(entry.outcome());
-        *stored = Entry::Finished(outcome);
+        *stored = Entry::Finished(outcome.clone());
         self.finished.push_back((wall, task.head.id));
-        true
+        Some(outcome)
     }
 
     /// Forgets finished notifications beyond their number or age, and idempotency keys beyond theirs.

@@ -62,7 +62,7 @@ impl Http {
         envelope: Envelope,
         accepted: Answer,
     ) -> Self {
-        let hasty = TransportConfig { timeout: Duration::from_millis(500), ..TransportConfig::default() };
+        let hasty = TransportConfig { timeout: Some(Duration::from_millis(500)), ..TransportConfig::default() };
         let transport = |config| ReqwestTransport::new(config).expect("the system has root certificates");
         Self {
             make: Box::new(make),
