@@ -40,6 +40,10 @@ const SINK_CORE: usize = 1;
 const SENDERS: [&str; 3] = ["hyper", "reqwest", "engine-memory"];
 const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 
+/// The allocator the command ships with; the bare loops have it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a child measured.

@@ -72,17 +72,20 @@ impl Shelf {
         self.counts
     }
 
-    pub fn enqueue(&mut self, submissions: Vec<Submission>, wall: SystemTime) -> Result<Vec<Enqueued>, StoreError> {
+    pub fn enqueue(&mut self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
         let added: usize = submissions.iter().map(|submission| submission.tasks.len()).sum();
         if self.counts.waiting + added as u64 > self.limits.waiting_max {
             return Err(StoreError::Full { waiting: self.counts.waiting, max: self.limits.waiting_max });
         }
-        self.forget(wall);
-        Ok(submissions.into_iter().map(|submission| self.enqueue_one(submission, wall)).collect())
+        // It was accepted a moment ago: no need to ask the clock again.
+        if let Some(submission) = submissions.last() {
+            self.forget(submission.head.accepted_at);
+        }
+        Ok(submissions.into_iter().map(|submission| self.enqueue_one(submission)).collect())
     }
 
-    fn enqueue_one(&mut self, submission: Submission, wall: SystemTime) -> Enqueued {
-        let id = submission.head.id;
+    fn enqueue_one(&mut self, submission: Submission) -> Enqueued {
+        let (id, wall) = (submission.head.id, submission.head.accepted_at);
         if let Some((key, hash)) = submission.idempotency {
             if let Some((known_hash, known)) = self.keys.get(&key) {
                 return if *known_hash == hash { Enqueued::Known(*known) } else { Enqueued::Conflict(*known) };
@@ -228,7 +231,7 @@ impl Shelf {
         if entry.unfinished > 0 {
             return None;
         }
-        let outcome = Arc::new(entry.outcome());
+        let outcome = Arc::new(entry.final_outcome());
         *stored = Entry::Finished(outcome.clone());
         self.finished.push_back((wall, task.head.id));
         Some(outcome)
@@ -255,6 +258,12 @@ impl Shelf {
 type Notifications = HashMap<NotificationId, Entry, FixedState>;
 
 impl OpenEntry {
+    /// The outcome of an entry that is about to be replaced by it.
+    fn final_outcome(&mut self) -> Outcome {
+        let targets = self.records.iter_mut().map(|record| record.final_outcome()).collect();
+        Outcome { id: self.head.id, correlation_id: self.head.correlation_id(), targets }
+    }
+
     fn outcome(&self) -> Outcome {
         let targets = self.records.iter().map(Record::outcome).collect();
         Outcome { id: self.head.id, correlation_id: self.head.correlation_id(), targets }
