@@ -52,6 +52,10 @@ pub struct Context {
     pub global: Global,
 }
 
+/// Tasks a thread polls before it looks for network events. A delivery polls several tasks one after another, and each
+/// look is a system call: tokio's own 61 costs 2 to 4 % of the throughput.
+const POLLS_PER_EVENT_CHECK: u32 = 512;
+
 impl Context {
     /// What a command is given.
     pub fn new(registry: Registry, global: Global) -> Self {
@@ -106,14 +110,23 @@ impl Context {
         Ok(())
     }
 
-    /// A runtime with threads, network and time.
+    /// A runtime with network, time and so many threads; 0 is one per CPU.
     ///
     /// # Errors
     ///
     /// When the system gives no threads.
-    pub fn runtime(&self) -> Result<Runtime, Failure> {
-        tokio::runtime::Builder::new_multi_thread()
+    pub fn runtime(&self, threads: usize) -> Result<Runtime, Failure> {
+        let mut builder = match threads {
+            // One thread needs no work stealing, and is faster without.
+            1 => tokio::runtime::Builder::new_current_thread(),
+            _ => tokio::runtime::Builder::new_multi_thread(),
+        };
+        if threads > 1 {
+            builder.worker_threads(threads);
+        }
+        builder
             .enable_all()
+            .event_interval(POLLS_PER_EVENT_CHECK)
             .build()
             .map_err(|error| Failure::new(Exit::Bug, format!("cannot start the runtime: {error}")))
     }

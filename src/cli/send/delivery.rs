@@ -30,7 +30,7 @@ pub async fn deliver(
     wait: Duration,
     mut progress: Progress,
 ) -> Result<Delivered, Failure> {
-    let hub = builder.start().await.map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    let hub = builder.start().await?;
     let Batch { notifications, lines } = batch;
     let work = async {
         let accepted = hub.send_all(notifications).await;

@@ -26,7 +26,7 @@ use notifyhub_platforms::contract::{Format as BodyFormat, Priority};
 use self::{delivery::Delivered, rows::Row};
 use super::{Context, Exit, Failure, Format, progress::Progress};
 use crate::{
-    Hub, UrlTargets,
+    HubBuilder, UrlTargets,
     clock::{Clock, SystemClock},
     config::duration,
 };
@@ -85,14 +85,13 @@ pub struct SendArgs {
 
 impl SendArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let runtime = context.runtime()?;
-        let (loaded, accounts) = runtime.block_on(async { context.load_and_build() })?;
+        let runtime = context.runtime(context.load()?.config.pool.threads)?;
+        let builder = runtime.block_on(async { HubBuilder::from_sources(&context.sources(), context.registry.clone()) })?;
         let wait = self.wait;
         let batch = self.notifications(SystemClock.wall())?;
         let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || batch.notifications.len() == 1);
         // Whoever names a URL here runs this very program.
-        let builder = Hub::builder().config(loaded.config).accounts(accounts).url_targets(UrlTargets::Trusted);
-        let builder = builder.registry(context.registry.clone());
+        let builder = builder.url_targets(UrlTargets::Trusted);
         let delivering = delivery::deliver(builder, &context.registry, batch, wait, progress);
         let Delivered { outcomes, cause } = runtime.block_on(delivering)?;
         let rows: Vec<_> = outcomes.iter().flat_map(|outcome| Row::of_notification(outcome)).collect();
