@@ -199,7 +199,7 @@ impl Shelf {
         }
         for task in waiting {
             reached.finished = self.finish(&task, TaskState::Cancelled, wall);
-            reached.cancelled.push((task.id, task.lane.clone()));
+            reached.cancelled.push(task);
         }
         reached
     }
