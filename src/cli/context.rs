@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use super::{Exit, Failure, Format, exit::note, log, output::Output};
 use crate::{
     clock::SystemClock,
-    config::{self, Accounts, Flag, Loaded, LogFormat, Sources},
+    config::{self, Accounts, Flag, Loaded, LogFormat, Origin, Sources},
 };
 
 const CONFIG_HELP: &str = "Configuration file; repeatable, a later one overrides an earlier one [default: $NOTIFYHUB_CONFIG, else \
@@ -84,16 +84,20 @@ impl Context {
         Ok(loaded)
     }
 
-    /// The configuration and its platforms, ready to send. Must be called on a runtime ([`Context::runtime`]).
+    /// The configuration and its platforms, ready to send. Must be called on a runtime ([`Context::runtime`]). What is
+    /// logged is `log` unless somebody says otherwise.
     ///
     /// # Errors
     ///
     /// All its mistakes, what adapters refuse among them.
-    pub fn load_and_build(&self) -> Result<(Loaded, Accounts), Failure> {
+    pub fn load_and_build(&self, log: &str) -> Result<(Loaded, Accounts), Failure> {
         let transport = ReqwestTransport::new(TransportConfig::default())
             .map_err(|error| Failure::new(Exit::Unreachable, format!("cannot make the HTTP client: {error}")))?;
         let parts = Parts { transport: Arc::new(transport), clock: Arc::new(SystemClock::new()), allow_private_networks: false };
-        let (loaded, accounts) = config::load_and_build(&self.sources(), &self.registry, &parts)?;
+        let (mut loaded, accounts) = config::load_and_build(&self.sources(), &self.registry, &parts)?;
+        if loaded.entry("telemetry.log").is_some_and(|entry| entry.origin == Origin::Default) {
+            loaded.config.telemetry.log = log.into();
+        }
         self.begin(&loaded)?;
         Ok((loaded, accounts))
     }

@@ -7,6 +7,7 @@
 //! | `attach` | `--attach`: a file and its media type |
 //! | `when` | `--at`: a moment, as people write it |
 //! | `delivery` | sends them, and waits as long as it may |
+//! | `retries` | tells of every attempt that failed and is made again |
 //! | `rows` | one row per target, as a line or as JSON |
 //! | `ending` | the exit code |
 
@@ -15,6 +16,7 @@ mod delivery;
 mod ending;
 mod input;
 mod lines;
+mod retries;
 mod rows;
 mod when;
 
@@ -86,15 +88,19 @@ pub struct SendArgs {
 impl SendArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let runtime = context.runtime()?;
-        let (loaded, accounts) = runtime.block_on(async { context.load_and_build() })?;
+        // The rows tell everything that would be logged.
+        let (loaded, accounts) = runtime.block_on(async { context.load_and_build("error") })?;
         let wait = self.wait;
         let batch = self.notifications(SystemClock.wall())?;
-        let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || batch.notifications.len() == 1);
+        let one = batch.notifications.len() == 1;
+        let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || one);
         // Whoever names a URL here runs this very program.
         let builder = Hub::builder().config(loaded.config).accounts(accounts).url_targets(UrlTargets::Trusted);
         let builder = builder.registry(context.registry.clone());
-        let delivering = delivery::deliver(builder, &context.registry, batch, wait, progress);
-        let Delivered { outcomes, cause } = runtime.block_on(delivering)?;
+        let hub = runtime.block_on(builder.start()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+        let retries = (one && !context.global.quiet).then(|| hub.subscribe());
+        let delivering = delivery::deliver(hub, &context.registry, batch, wait, progress);
+        let Delivered { outcomes, cause } = runtime.block_on(retries::told_while(delivering, retries))?;
         let rows: Vec<_> = outcomes.iter().flat_map(|outcome| Row::of_notification(outcome)).collect();
         match print(context, &rows) {
             // Whoever read has enough; how it went is still in the exit code.
