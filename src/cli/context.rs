@@ -35,7 +35,7 @@ pub struct Global {
     /// Log more: once for debug, twice for everything
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Log errors only
+    /// Log errors only, and show no progress
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// How to write log lines, to stderr

@@ -141,6 +141,12 @@ async fn an_unknown_platform_is_told_with_what_there_is() {
     assert!(bare.stderr.contains("unknown platform `nosuch`") && bare.stderr.contains("json://, jsons://"), "{}", bare.stderr);
     let typo = shell.send(&["--to", "jsn://example.com", "x"]).await;
     assert_eq!((typo.code, typo.stderr.matches("jsons://").count()), (65, 1), "{}", typo.stderr);
+    let both = shell.send(&["--to", "nosuch", "--to", "json://", "x"]).await;
+    assert!(
+        both.stderr.contains("`nosuch`: unknown platform") && both.stderr.contains("`json://…`: expected"),
+        "{}",
+        both.stderr
+    );
     shell.put("notifyhub.toml", "[platforms.hooks]\ntype = \"webhook\"\nurl = \"https://example.com/\"\n");
     let configured = shell.send(&["--to", "nosuch", "x"]).await;
     assert_eq!((configured.code, &*configured.stdout), (65, ""));
