@@ -56,9 +56,9 @@ impl UrlPlatforms {
         let mut parts = self.parts.get().map_err(|error| error.to_string())?;
         parts.allow_private_networks = self.allowed == UrlTargets::Trusted;
         let made = self.registry.from_url(url, &parts).map_err(|error| error.to_string())?;
-        let scheme = url.split_once("://").map_or(made.kind, |(scheme, _)| scheme);
+        let numbered = |number| if number == 1 { made.shown.clone() } else { format!("{}#{number}", made.shown) };
         let name = (1..)
-            .map(|number| PlatformName::internal(format!("{scheme}-{number}")))
+            .map(|number| PlatformName::internal(numbered(number)))
             .find(|name| !known.platforms.contains_key(name))
             .expect("some number is free");
         let recipient = made.recipient.map(Arc::from);
