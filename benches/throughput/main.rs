@@ -37,8 +37,15 @@ use serde::{Deserialize, Serialize};
 const SENDER_CORE: usize = 0;
 const SINK_CORE: usize = 1;
 
+/// As in the command's own runtime; the bare loops have it too.
+const POLLS_PER_EVENT_CHECK: u32 = 512;
+
 const SENDERS: [&str; 3] = ["hyper", "reqwest", "engine-memory"];
 const IN_FLIGHT: [usize; 3] = [1, 64, 256];
+
+/// The allocator the command ships with; the bare loops have it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -69,7 +76,7 @@ fn main() -> Result<(), AnyError> {
 /// Runs one case in this process.
 fn measure(case: &str, url: &str, count: usize) -> Result<Measured, AnyError> {
     machine::pin_to(SENDER_CORE)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(POLLS_PER_EVENT_CHECK).build()?;
     let (sender, in_flight) = case.split_once('/').ok_or("a case is SENDER/IN_FLIGHT")?;
     if in_flight == "waiting" {
         let rss_mib = runtime.block_on(engine::waiting(url, count))?;

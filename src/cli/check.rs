@@ -30,9 +30,9 @@ pub struct Check {
 
 impl Check {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let runtime = context.runtime()?;
+        let runtime = context.runtime(0)?;
         runtime.block_on(async {
-            let (loaded, accounts) = context.load_and_build("info")?;
+            let (loaded, accounts) = context.load_and_build()?;
             if accounts.is_empty() {
                 note(&without_platform(&loaded.files));
             }

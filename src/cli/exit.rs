@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::config::ConfigErrors;
+use crate::{StartError, config::ConfigErrors};
 
 /// The exit codes, as `--help` and the manual show them.
 pub(super) const AFTER_HELP: &str = "\
@@ -91,6 +91,15 @@ impl fmt::Display for Failure {
 impl From<ConfigErrors> for Failure {
     fn from(errors: ConfigErrors) -> Self {
         Self::Config(errors)
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Config(errors) => Self::Config(errors),
+            other => Self::new(Exit::Config, other.to_string()),
+        }
     }
 }
 

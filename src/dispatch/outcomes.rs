@@ -46,12 +46,18 @@ impl Dispatcher {
         let Some(held) = self.ledger.remove(done.key) else { return };
         let since = now.saturating_duration_since(done.started);
         let started_at = wall.checked_sub(since).unwrap_or(wall);
-        self.conclude(held, worker, started_at, done, wall);
+        self.conclude(held, worker, started_at, done, (now, wall));
     }
 
     /// Judges an attempt, and lets its lane learn from it.
-    fn conclude(&mut self, held: Held, worker: WorkerKey, started_at: SystemTime, done: Done, wall: SystemTime) {
-        let now = self.clock.now();
+    fn conclude(
+        &mut self,
+        held: Held,
+        worker: WorkerKey,
+        started_at: SystemTime,
+        done: Done,
+        (now, wall): (Instant, SystemTime),
+    ) {
         let lane = &mut self.lanes[held.lane];
         lane.in_flight -= 1;
         lane.tally.in_flight.fetch_sub(1, Relaxed);
@@ -114,7 +120,7 @@ impl Dispatcher {
             } else if let Some(held) = self.ledger.remove(key) {
                 let error = SendError::ambiguous(format!("worker {worker} was lost: {why}"));
                 let done = Done { key, started: now, took: Duration::ZERO, result: Err(error) };
-                self.conclude(held, worker, wall, done, wall);
+                self.conclude(held, worker, wall, done, (now, wall));
             }
         }
         self.events.publish(|| (None, EventKind::WorkerLost { worker: worker.slot, why }));

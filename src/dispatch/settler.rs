@@ -92,7 +92,8 @@ impl Desk {
             let task = &settlement.task;
             if settled == Settled::Stale {
                 let id = task.id;
-                tracing::warn!(task.id = %id, "late outcome of task {id} changes nothing: it was claimed again");
+                let correlation_id = task.head.correlation_id();
+                tracing::warn!(task.id = %id, %correlation_id, "late outcome of task {id} changes nothing: it was claimed again");
                 continue;
             }
             log(settlement);

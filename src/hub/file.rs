@@ -8,7 +8,6 @@ use super::{Hub, HubBuilder, StartError, parts::PartsSource};
 use crate::{
     clock::SystemClock,
     config::{Sources, load, load_and_build},
-    task::PlatformName,
 };
 
 impl Hub {
@@ -30,12 +29,19 @@ impl HubBuilder {
     ///
     /// [`StartError::Config`] lists every mistake with file, line and the way out.
     pub fn from_config(path: impl AsRef<Path>, registry: Registry) -> Result<Self, StartError> {
-        let sources = Sources::from_process(&[path.as_ref().to_path_buf()], Vec::new());
-        let config = load(&sources, &registry)?.config;
+        Self::from_sources(&Sources::from_process(&[path.as_ref().to_path_buf()], Vec::new()), registry)
+    }
+
+    /// The same for a configuration from several places. Must be called on a runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Config`] lists every mistake with its place and the way out.
+    pub fn from_sources(sources: &Sources, registry: Registry) -> Result<Self, StartError> {
+        let config = load(sources, &registry)?.config;
         let parts = PartsSource::new(None, Arc::new(SystemClock), &config).get();
         let parts = parts.map_err(|error: ConfigError| StartError::Invalid(error.to_string()))?;
-        let (loaded, accounts) = load_and_build(&sources, &registry, &parts)?;
-        debug_assert!(accounts.keys().map(PlatformName::as_str).eq(loaded.config.platforms.keys().map(PlatformName::as_str)));
+        let (loaded, accounts) = load_and_build(sources, &registry, &parts)?;
         Ok(Self::default().config(loaded.config).accounts(accounts).registry(registry))
     }
 }

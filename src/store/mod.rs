@@ -202,7 +202,7 @@ pub struct Released {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Cancelled {
     /// Tasks that are cancelled now.
-    pub cancelled: Vec<(TaskId, LaneKey)>,
+    pub cancelled: Vec<Arc<Task>>,
     /// Tasks being sent: they will not be tried again, but may be delivered.
     pub under_way: Vec<TaskId>,
     /// What became of the notification, if all its tasks are final by that.

@@ -57,7 +57,7 @@ pub struct DemoArgs {
 impl DemoArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let progress = Progress::new(self.count, context.global.quiet);
-        let summary = context.runtime()?.block_on(self.summary(progress))?;
+        let summary = context.runtime(0)?.block_on(self.summary(progress))?;
         let mut output = context.output();
         match output.format() {
             Format::Table => output.text(&summary.text())?,

@@ -28,7 +28,7 @@ use notifyhub_platforms::contract::{Format as BodyFormat, Priority};
 use self::{delivery::Delivered, rows::Row};
 use super::{Context, Exit, Failure, Format, progress::Progress};
 use crate::{
-    Hub, UrlTargets,
+    HubBuilder, UrlTargets,
     clock::{Clock, SystemClock},
     config::duration,
 };
@@ -87,17 +87,16 @@ pub struct SendArgs {
 
 impl SendArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let runtime = context.runtime()?;
         // The rows tell everything that would be logged.
-        let (loaded, accounts) = runtime.block_on(async { context.load_and_build("error") })?;
+        let loaded = context.load_and_log("error")?;
+        let runtime = context.runtime(loaded.config.pool.threads)?;
+        let builder = runtime.block_on(async { HubBuilder::from_sources(&context.sources(), context.registry.clone()) })?;
         let wait = self.wait;
         let batch = self.notifications(SystemClock.wall())?;
         let one = batch.notifications.len() == 1;
         let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || one);
         // Whoever names a URL here runs this very program.
-        let builder = Hub::builder().config(loaded.config).accounts(accounts).url_targets(UrlTargets::Trusted);
-        let builder = builder.registry(context.registry.clone());
-        let hub = runtime.block_on(builder.start()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+        let hub = runtime.block_on(builder.url_targets(UrlTargets::Trusted).start())?;
         let retries = (one && !context.global.quiet).then(|| hub.subscribe());
         let delivering = delivery::deliver(hub, &context.registry, batch, wait, progress);
         let Delivered { outcomes, cause } = runtime.block_on(retries::told_while(delivering, retries))?;

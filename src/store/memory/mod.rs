@@ -30,7 +30,8 @@ use crate::{
 pub struct MemoryLimits {
     /// Waiting tasks. Default: 1,000,000.
     pub waiting_max: u64,
-    /// Finished notifications, for looking up. Default: 1,000.
+    /// Finished notifications, for looking up; whoever holds an accepted one has its outcome anyway. Default: 256: what is
+    /// kept longer than it stays in the processor's cache costs every delivery.
     pub finished_max: usize,
     /// How long finished notifications are kept. Default: 5 minutes.
     pub retention: Duration,
@@ -38,7 +39,7 @@ pub struct MemoryLimits {
 
 impl Default for MemoryLimits {
     fn default() -> Self {
-        Self { waiting_max: 1_000_000, finished_max: 1_000, retention: Duration::from_secs(5 * 60) }
+        Self { waiting_max: 1_000_000, finished_max: 256, retention: Duration::from_secs(5 * 60) }
     }
 }
 

@@ -61,6 +61,13 @@ impl Record {
         self.attempts.push(attempt);
     }
 
+    /// What became of it, of a record that is about to be dropped.
+    pub fn final_outcome(&mut self) -> TargetOutcome {
+        let attempts = std::mem::take(&mut self.attempts);
+        TargetOutcome { attempts, ..self.outcome() }
+    }
+
+    /// What has become of it so far.
     pub fn outcome(&self) -> TargetOutcome {
         TargetOutcome {
             task: self.task.id,

@@ -199,7 +199,7 @@ impl Shelf {
         }
         for task in waiting {
             reached.finished = self.finish(&task, TaskState::Cancelled, wall);
-            reached.cancelled.push((task.id, task.lane.clone()));
+            reached.cancelled.push(task);
         }
         reached
     }
@@ -243,7 +243,7 @@ impl Shelf {
         if entry.unfinished > 0 {
             return None;
         }
-        let outcome = Arc::new(entry.outcome());
+        let outcome = Arc::new(entry.final_outcome());
         *stored = Entry::Finished(outcome.clone());
         self.finished.push_back((wall, task.head.id));
         Some(outcome)
@@ -270,6 +270,12 @@ impl Shelf {
 type Notifications = HashMap<NotificationId, Entry, FixedState>;
 
 impl OpenEntry {
+    /// The outcome of an entry that is about to be replaced by it.
+    fn final_outcome(&mut self) -> Outcome {
+        let targets = self.records.iter_mut().map(|record| record.final_outcome()).collect();
+        Outcome { id: self.head.id, correlation_id: self.head.correlation_id(), targets }
+    }
+
     fn outcome(&self) -> Outcome {
         let targets = self.records.iter().map(Record::outcome).collect();
         Outcome { id: self.head.id, correlation_id: self.head.correlation_id(), targets }

@@ -18,8 +18,7 @@ async fn a_cancelled_notification_that_waits_is_never_claimed() {
         for due in [None, Some(stand.moment(WHILE))] {
             let tasks = stand.put_due(&["a", "b"], due).await;
             let reached = cancel(stand, tasks[0].head.id).await;
-            let expected: Vec<_> = tasks.iter().map(|task| (task.id, task.lane.clone())).collect();
-            assert_eq!((reached.cancelled, reached.under_way), (expected, vec![]));
+            assert_eq!((reached.cancelled, reached.under_way), (tasks.to_vec(), vec![]));
             assert_eq!(reached.finished, stand.find(&tasks[0]).await);
             assert_eq!(stand.state(&tasks[1]).await, TaskState::Cancelled);
             stand.clock.advance(WHILE);
@@ -54,7 +53,7 @@ async fn a_claimed_task_is_marked_and_its_siblings_that_wait_are_cancelled() {
         let tasks = stand.put(&["a", "b"]).await;
         let claimed = stand.claim(super::stand::credits(1, &[("a", 1)], 0)).await.leases.remove(0);
         let reached = cancel(stand, tasks[0].head.id).await;
-        assert_eq!(reached.cancelled, [(tasks[1].id, tasks[1].lane.clone())]);
+        assert_eq!(reached.cancelled, [tasks[1].clone()]);
         assert_eq!((reached.under_way, reached.finished), (vec![claimed.task.id], None));
         assert_eq!(stand.state(&tasks[0]).await, TaskState::Leased);
         assert_eq!(stand.state(&tasks[1]).await, TaskState::Cancelled);

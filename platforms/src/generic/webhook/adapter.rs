@@ -90,7 +90,7 @@ impl Protocol for Webhook {
     }
 
     fn classify(&self, response: &HttpResponse) -> Result<Receipt, SendError> {
-        self.verdict.on(response, self.clock.wall())
+        self.verdict.on(response, &*self.clock)
     }
 
     fn secrets(&self) -> Vec<&Secret> {

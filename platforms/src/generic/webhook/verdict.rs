@@ -1,12 +1,12 @@
 //! What an answer means: the sheet's table of statuses, refined by what the operator says about this receiver.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::config::{SuccessBody, WaitField, WaitUnit, WebhookConfig};
 use crate::{
-    contract::{ConfigError, ErrorKind, HttpResponse, Receipt, SendError},
+    contract::{Clock, ConfigError, ErrorKind, HttpResponse, Receipt, SendError},
     http::{
         retry_after::{self, WAIT_MAX},
         verdict,
@@ -61,11 +61,11 @@ impl Verdict {
         })
     }
 
-    /// The verdict at the time `now`.
-    pub(super) fn on(&self, response: &HttpResponse, now: SystemTime) -> Result<Receipt, SendError> {
+    /// The verdict; `clock` is asked only where a wait may be a date.
+    pub(super) fn on(&self, response: &HttpResponse, clock: &dyn Clock) -> Result<Receipt, SendError> {
         let status = response.status.as_u16();
         if self.accepts(status) {
-            return self.accepted(response, now);
+            return self.accepted(response, clock);
         }
         let kind = if self.permanent_status.contains(&status) {
             ErrorKind::InvalidMessage
@@ -75,7 +75,7 @@ impl Verdict {
             // A 2xx the operator did not name says nothing that anybody knows.
             verdict::kind_of(response.status).unwrap_or(ErrorKind::Unexpected)
         };
-        Err(self.refusal(kind, response, now))
+        Err(self.refusal(kind, response, clock))
     }
 
     fn accepts(&self, status: u16) -> bool {
@@ -86,12 +86,12 @@ impl Verdict {
         self.success_status.contains(&status)
     }
 
-    fn accepted(&self, response: &HttpResponse, now: SystemTime) -> Result<Receipt, SendError> {
+    fn accepted(&self, response: &HttpResponse, clock: &dyn Clock) -> Result<Receipt, SendError> {
         if let Some(test) = &self.success_body {
             match test.holds(&response.body) {
                 Some(true) => {}
-                Some(false) => return Err(self.refusal(ErrorKind::Unexpected, response, now)),
-                None => return Err(verdict::error(ErrorKind::Ambiguous, response, now)),
+                Some(false) => return Err(self.refusal(ErrorKind::Unexpected, response, clock)),
+                None => return Err(verdict::error(ErrorKind::Ambiguous, response, clock.wall())),
             }
         }
         let Some(pointer) = &self.receipt else { return Ok(Receipt::accepted()) };
@@ -102,8 +102,8 @@ impl Verdict {
     }
 
     /// A refusal, with the longest wait that header and body ask for.
-    fn refusal(&self, kind: ErrorKind, response: &HttpResponse, now: SystemTime) -> SendError {
-        let error = verdict::error(kind, response, now);
+    fn refusal(&self, kind: ErrorKind, response: &HttpResponse, clock: &dyn Clock) -> SendError {
+        let error = verdict::error(kind, response, clock.wall());
         let wait = error.retry_after().max(self.wait_in(&response.body));
         error.with_retry_after(wait)
     }

@@ -157,7 +157,7 @@ impl Run {
         let task = self.ledger.lines[place].task.clone();
         let reached = self.stand.store.cancel(task.head.id).await.expect("cancels");
         let (cancelled, under_way) = self.ledger.cancel(task.id);
-        assert_eq!(reached.cancelled.iter().map(|(id, _)| *id).collect::<Vec<_>>(), cancelled);
+        assert_eq!(reached.cancelled.iter().map(|task| task.id).collect::<Vec<_>>(), cancelled);
         assert_eq!(reached.under_way, under_way);
         assert_eq!(reached.finished.is_some(), !cancelled.is_empty() && self.ledger.is_finished(task.id));
     }
