@@ -88,15 +88,15 @@ impl Context {
         Ok(loaded)
     }
 
-    /// The same for a command that shows itself what would be logged: it logs `level`, unless somebody says otherwise.
+    /// The same, but what is logged is `log` unless somebody says otherwise.
     ///
     /// # Errors
     ///
     /// All its mistakes.
-    pub fn load_logging(&self, level: &str) -> Result<Loaded, Failure> {
+    pub fn load_and_log(&self, log: &str) -> Result<Loaded, Failure> {
         let mut loaded = config::load(&self.sources(), &self.registry)?;
         if loaded.entry("telemetry.log").is_some_and(|entry| entry.origin == Origin::Default) {
-            loaded.config.telemetry.log = level.into();
+            loaded.config.telemetry.log = log.into();
         }
         self.begin(&loaded)?;
         Ok(loaded)

@@ -88,7 +88,8 @@ pub struct SendArgs {
 impl SendArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         // The rows tell everything that would be logged.
-        let runtime = context.runtime(context.load_logging("error")?.config.pool.threads)?;
+        let loaded = context.load_and_log("error")?;
+        let runtime = context.runtime(loaded.config.pool.threads)?;
         let builder = runtime.block_on(async { HubBuilder::from_sources(&context.sources(), context.registry.clone()) })?;
         let wait = self.wait;
         let batch = self.notifications(SystemClock.wall())?;
