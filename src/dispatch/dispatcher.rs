@@ -101,12 +101,14 @@ pub struct Dispatcher {
     claiming: Option<BoxFuture<'static, Result<Claimed, StoreError>>>,
     timer: Option<(Instant, BoxFuture<'static, ()>)>,
     draining: bool,
+    fresh_ended: bool,
 }
 
 /// What woke the dispatcher.
 enum Input {
     Reports,
     Fresh,
+    FreshEnded,
     Settled,
     Claimed(Result<Claimed, StoreError>),
     Command(Command),
@@ -154,6 +156,7 @@ impl Dispatcher {
             claiming: None,
             timer: None,
             draining: false,
+            fresh_ended: false,
         }
     }
 
@@ -161,12 +164,14 @@ impl Dispatcher {
     pub async fn run(mut self) {
         let (mut reports, mut fresh) = (Vec::new(), Vec::new());
         loop {
-            self.give_out();
+            if !self.draining {
+                self.give_out();
+                self.arrivals.set_room(self.room());
+            }
             self.begin_store_calls().await;
             if self.draining && self.is_settled() {
                 return;
             }
-            self.arrivals.set_room(self.room());
             match self.input(&mut reports, &mut fresh).await {
                 Input::Reports => reports.drain(..).for_each(|report| self.take_report(report)),
                 Input::Fresh => fresh.drain(..).flatten().for_each(|lease| self.accept(lease)),
@@ -179,7 +184,8 @@ impl Dispatcher {
                 Input::Command(Command::DirectoryChanged) => self.close_removed_lanes(),
                 Input::Bell => self.claim_wanted = true,
                 Input::Timer => self.timer = None,
-                Input::Draining => self.draining = true,
+                Input::Draining => self.drain(),
+                Input::FreshEnded => self.fresh_ended = true,
             }
         }
     }
@@ -191,8 +197,10 @@ impl Dispatcher {
         let (settling, claiming, timer) = (self.settling.as_mut(), self.claiming.as_mut(), self.timer.as_mut());
         tokio::select! {
             biased;
-            _ = self.reports.recv_many(reports, MESSAGES_PER_TURN_MAX) => Input::Reports,
-            _ = self.arrivals.fresh.recv_many(fresh, MESSAGES_PER_TURN_MAX) => Input::Fresh,
+            1.. = self.reports.recv_many(reports, MESSAGES_PER_TURN_MAX) => Input::Reports,
+            count = self.arrivals.fresh.recv_many(fresh, MESSAGES_PER_TURN_MAX), if !self.fresh_ended => {
+                if count > 0 { Input::Fresh } else { Input::FreshEnded }
+            }
             Some(()) = maybe(settling) => Input::Settled,
             Some(claimed) = maybe(claiming) => Input::Claimed(claimed),
             Some(command) = self.commands.recv() => Input::Command(command),
@@ -214,9 +222,16 @@ impl Dispatcher {
         }
     }
 
+    /// Gives nothing more out, and takes in only what the store has handed over already: it is leased to this process.
+    fn drain(&mut self) {
+        self.draining = true;
+        self.arrivals.close();
+    }
+
     /// Whether nothing is under way any more.
     fn is_settled(&self) -> bool {
-        self.ledger.len() == 0
+        self.fresh_ended
+            && self.ledger.len() == 0
             && self.overflow.is_empty()
             && self.settling.is_none()
             && self.claiming.is_none()
@@ -226,7 +241,8 @@ impl Dispatcher {
     /// Wakes at the earliest moment a parked lane may go on or a stored task becomes due.
     fn set_timer(&mut self) {
         let parked = self.parked.peek().map(|Reverse((until, _))| *until);
-        let Some(deadline) = parked.into_iter().chain(self.next_due).min() else {
+        let deadline = parked.into_iter().chain(self.next_due).min();
+        let Some(deadline) = deadline.filter(|_| !self.draining) else {
             self.timer = None;
             return;
         };

@@ -131,11 +131,15 @@ impl Dispatcher {
     fn requeue(&mut self, key: usize) {
         let held = self.ledger.get_mut(key).expect("just listed");
         held.with = None;
-        let index = held.lane;
+        let (index, cancelled) = (held.lane, held.cancelled);
         let lane = &mut self.lanes[index];
         lane.in_flight -= 1;
         lane.tally.in_flight.fetch_sub(1, Relaxed);
-        lane.queue.push_front(key);
+        if cancelled {
+            self.end_queued(key, Disposition::Cancelled);
+        } else {
+            lane.queue.push_front(key);
+        }
         self.ready(index);
     }
 }

@@ -3,6 +3,7 @@
 mod backlog;
 mod bounds;
 mod delivery;
+mod draining;
 mod gated_store;
 mod lanes;
 mod lifecycle;
