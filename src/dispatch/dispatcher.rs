@@ -26,7 +26,7 @@ use crate::{
     routing::SharedDirectory,
     shutdown::Scope,
     store::{ArrivalReceiver, Claimed, Lease, LeaseToken, Store, StoreError},
-    task::{LaneKey, Task, TaskId},
+    task::{LaneKey, PlatformName, Task, TaskId},
     telemetry::{Board, EventBus},
 };
 
@@ -90,6 +90,8 @@ pub struct Dispatcher {
     pub(super) lane_of: HashMap<LaneKey, usize, RandomState>,
     pub(super) ring: VecDeque<usize>,
     pub(super) parked: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Until when whole platforms rest: lanes that are made later rest with them.
+    pub(super) platform_rests: HashMap<PlatformName, Instant>,
     pub(super) ledger: Ledger,
     pub(super) roster: Roster,
     pub(super) settler: Settler,
@@ -146,6 +148,7 @@ impl Dispatcher {
             lane_of: HashMap::default(),
             ring: VecDeque::new(),
             parked: BinaryHeap::new(),
+            platform_rests: HashMap::new(),
             ledger: Ledger::default(),
             settler: Settler::new(desk),
             held_max,

@@ -101,6 +101,8 @@ impl Dispatcher {
         if error.scope() == LimitScope::Platform {
             let platform = self.lanes[index].key.platform.clone();
             resting = self.lanes.iter().filter(|(_, lane)| lane.key.platform == platform).map(|(index, _)| index).collect();
+            let rests = self.platform_rests.entry(platform).or_insert(until);
+            *rests = until.max(*rests);
         }
         for index in resting {
             if self.lanes[index].rest_until(until) {

@@ -41,6 +41,10 @@ impl Dispatcher {
         let entry = self.directory.load().platforms.get(&key.platform)?.clone();
         let tally = self.board.platform(&key.platform);
         let index = self.lanes.insert(Lane::new(key.clone(), entry, tally, self.clock.clone()));
+        if let Some(until) = self.platform_rests.get(&key.platform).copied() {
+            self.lanes[index].rest_until(until);
+            self.park(index, until);
+        }
         self.lane_of.insert(key.clone(), index);
         Some(index)
     }
