@@ -188,7 +188,7 @@ impl HubBuilder {
             registry,
             parts,
             delivery: self.config.delivery.clone(),
-            making: Mutex::new(()),
+            made: Mutex::new(0),
         };
         let grouped: Vec<Arc<str>> =
             directory.load().groups.values().flatten().map(|target| String::from(target.clone()).into()).collect();

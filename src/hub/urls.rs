@@ -20,8 +20,9 @@ pub struct UrlPlatforms {
     pub registry: Registry,
     pub parts: Arc<PartsSource>,
     pub delivery: DeliveryConfig,
-    /// One at a time: the same new URL named twice at once is made once. Never held across an `.await`.
-    pub making: Mutex<()>,
+    /// The number of the last one. One at a time: the same new URL named twice at once is made once. Never held across
+    /// an `.await`.
+    pub made: Mutex<u64>,
 }
 
 impl UrlPlatforms {
@@ -45,7 +46,7 @@ impl UrlPlatforms {
     }
 
     fn make_one(&self, directory: &SharedDirectory, url: &str) -> Result<(), String> {
-        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let known = directory.load();
         if known.urls.contains_key(url) {
             return Ok(());
@@ -55,18 +56,22 @@ impl UrlPlatforms {
         }
         let mut parts = self.parts.get().map_err(|error| error.to_string())?;
         parts.allow_private_networks = self.allowed == UrlTargets::Trusted;
-        let made = self.registry.from_url(url, &parts).map_err(|error| error.to_string())?;
-        let scheme = url.split_once("://").map_or(made.kind, |(scheme, _)| scheme);
-        let name = (1..)
-            .map(|number| PlatformName::internal(format!("{scheme}-{number}")))
-            .find(|name| !known.platforms.contains_key(name))
-            .expect("some number is free");
-        let recipient = made.recipient.map(Arc::from);
+        let platform = self.registry.from_url(url, &parts).map_err(|error| error.to_string())?;
+        let scheme = url.split_once("://").map_or(platform.kind, |(scheme, _)| scheme);
+        // No number twice: what still waits for a platform that was removed must not go to another.
+        let name = loop {
+            *last += 1;
+            let name = PlatformName::internal(format!("{scheme}-{last}"));
+            if !known.platforms.contains_key(&name) {
+                break name;
+            }
+        };
+        let recipient = platform.recipient.map(Arc::from);
         let entry = Arc::new(PlatformEntry {
             name: name.clone(),
-            kind: made.kind.into(),
-            capabilities: made.platform.capabilities(),
-            platform: made.platform,
+            kind: platform.kind.into(),
+            capabilities: platform.platform.capabilities(),
+            platform: platform.platform,
             delivery: self.delivery.clone(),
             recipient: None,
         });
