@@ -1,4 +1,42 @@
 //! notifyhub delivers notifications to any platform, reliably and fast.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use notifyhub::{Hub, Notification};
+//!
+//! let hub = Hub::from_config("notifyhub.toml").await?;
+//! let outcome = hub.deliver(Notification::text("disk full on db-3").to("ops:#alerts")).await?;
+//! assert!(outcome.all_delivered());
+//! # Ok(()) }
+//! ```
+//!
+//! # Layout
+//!
+//! From the ground up; a module uses only those above it in this list. `ARCHITECTURE.md` says why.
+//!
+//! - [`clock`]: the system's clocks. Time is an argument everywhere else.
+//! - `shutdown`: scopes; nothing is spawned that nobody waits for.
+//! - [`task`]: the words as pure data: [`Notification`], [`Target`], task, state, attempt, [`Outcome`].
+//! - [`config`]: one TOML file, read and checked; [`event`]: what can happen.
+//! - `telemetry`: events and numbers for whoever looks.
+//! - `policy`: retry, backoff, rate limit, as pure decisions; `routing`: targets to platforms, recipients and lanes;
+//!   [`store`]: where accepted work is kept.
+//! - `pool`: workers, their supervisor, the balancer.
+//! - `dispatch`: one task that owns every lane and every lease.
+//! - `hub`: the front door, [`Hub`].
+//! - [`testing`] (feature `testing`): what your own tests need.
+//! - `cli` (feature `cli`): the command.
+//!
+//! The way of a notification: [`Hub::send`] → `routing` → [`store`] → `dispatch` → `pool` → an adapter of
+//! [`platforms`] → the wire, and back as an [`Outcome`].
+//!
+//! # Cargo features
+//!
+//! | feature | default | what |
+//! |---|---|---|
+//! | `email` | yes | the `email` platform (lettre) |
+//! | `cli` | yes | the command, with its terminal code and allocator |
+//! | `testing` | no | [`testing`] and the platforms' testkit |
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -30,3 +68,8 @@ pub use routing::TargetMistake;
 pub use store::{Counts, Durability};
 pub use task::{Notification, NotificationId, Outcome, PlatformName, Target, TaskId, TaskState};
 pub use telemetry::{EventStream, Missed, PlatformStats, WorkerStats};
+
+/// The README's Rust examples are compiled and run with the other doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

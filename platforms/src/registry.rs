@@ -31,10 +31,12 @@ pub struct FromUrl {
     pub platform: Arc<dyn Platform>,
     /// The recipient in the URL, if it names one.
     pub recipient: Option<String>,
+    /// The URL as it may be shown: without secrets, e.g. `json://example.com/…`.
+    pub shown: String,
 }
 
 type Built = Result<Arc<dyn Platform>, ConfigError>;
-type BuiltFromUrl = Result<(Arc<dyn Platform>, Option<String>), ConfigError>;
+type BuiltFromUrl = Result<(Arc<dyn Platform>, Option<String>, String), ConfigError>;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -119,8 +121,8 @@ impl Registry {
             .iter()
             .find(|(_, entry)| entry.schemes.contains(&&*scheme))
             .ok_or_else(|| self.unknown_scheme(&scheme))?;
-        let (platform, recipient) = (entry.from_url)(url, parts)?;
-        Ok(FromUrl { kind, platform, recipient })
+        let (platform, recipient, shown) = (entry.from_url)(url, parts)?;
+        Ok(FromUrl { kind, platform, recipient, shown: format!("{scheme}://{shown}") })
     }
 
     fn unknown_kind(&self, kind: &str) -> ConfigError {
@@ -152,5 +154,6 @@ fn build<A: Adapter>(table: Value, parts: &Parts) -> Built {
 
 fn from_url<A: Adapter>(url: &str, parts: &Parts) -> BuiltFromUrl {
     let target = A::from_url(url)?;
-    Ok((Arc::new(A::build(target.config, parts)?), target.recipient))
+    let shown = A::shown_url(url).unwrap_or_else(|| "…".to_owned());
+    Ok((Arc::new(A::build(target.config, parts)?), target.recipient, shown))
 }

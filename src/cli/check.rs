@@ -1,6 +1,9 @@
 //! `notifyhub check`: is the configuration right, and do the platforms take our credentials?
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 use futures_util::future::join_all;
@@ -31,7 +34,7 @@ impl Check {
         runtime.block_on(async {
             let (loaded, accounts) = context.load_and_build()?;
             if accounts.is_empty() {
-                note("no platform is configured; `notifyhub init` writes a file to start from, `notifyhub platforms` lists the types");
+                note(&without_platform(&loaded.files));
             }
             if self.live { self.live(context, &loaded.config, &accounts).await } else { offline(context, &loaded.config) }
         })
@@ -50,6 +53,19 @@ impl Check {
         let late = || SendError::unavailable(format!("no answer within {}", duration::written(self.timeout)));
         let result = tokio::time::timeout(self.timeout, account.check()).await.unwrap_or_else(|_| Err(late()));
         Answer { name, result, took: took(start, clock.now()) }
+    }
+}
+
+fn without_platform(files: &[PathBuf]) -> String {
+    match files {
+        [] => "no configuration file and so no platform; `notifyhub init --platform TYPE` writes a file to start from, \
+            `notifyhub platforms` lists the types"
+            .to_owned(),
+        [.., file] => format!(
+            "no mistakes, but no platform: put a table [platforms.NAME] into {}; `notifyhub platforms` lists the types, \
+            `notifyhub platforms TYPE` the keys of one",
+            file.display()
+        ),
     }
 }
 

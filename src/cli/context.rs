@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use super::{Exit, Failure, Format, exit::note, log, output::Output};
 use crate::{
     clock::SystemClock,
-    config::{self, Accounts, Flag, Loaded, LogFormat, Sources},
+    config::{self, Accounts, Flag, Loaded, LogFormat, Origin, Sources},
 };
 
 const CONFIG_HELP: &str = "Configuration file; repeatable, a later one overrides an earlier one [default: $NOTIFYHUB_CONFIG, else \
@@ -35,7 +35,7 @@ pub struct Global {
     /// Log more: once for debug, twice for everything
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Log errors only
+    /// Log errors only, and show no progress
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// How to write log lines, to stderr
@@ -84,6 +84,20 @@ impl Context {
     /// All its mistakes.
     pub fn load(&self) -> Result<Loaded, Failure> {
         let loaded = config::load(&self.sources(), &self.registry)?;
+        self.begin(&loaded)?;
+        Ok(loaded)
+    }
+
+    /// The same for a command that shows itself what would be logged: it logs `level`, unless somebody says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// All its mistakes.
+    pub fn load_logging(&self, level: &str) -> Result<Loaded, Failure> {
+        let mut loaded = config::load(&self.sources(), &self.registry)?;
+        if loaded.entry("telemetry.log").is_some_and(|entry| entry.origin == Origin::Default) {
+            loaded.config.telemetry.log = level.into();
+        }
         self.begin(&loaded)?;
         Ok(loaded)
     }

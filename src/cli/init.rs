@@ -33,7 +33,12 @@ impl Init {
             io::ErrorKind::AlreadyExists => Failure::new(Exit::Usage, format!("`{file}` exists; --force overwrites it")),
             _ => Failure::new(Exit::Failed, format!("cannot write `{file}`: {error}")),
         })?;
-        note(&format!("wrote {file}; `notifyhub check` says whether it is complete"));
+        note(&match self.platforms.is_empty() {
+            true => format!(
+                "wrote {file}, without a platform: put a table into it (`notifyhub platforms` lists the types), then run `notifyhub check`"
+            ),
+            false => format!("wrote {file}; fill in what it asks for, then run `notifyhub check`"),
+        });
         Ok(Exit::Done)
     }
 }

@@ -1,10 +1,14 @@
 //! `notifyhub platforms`: the platform types there are, and every key of one.
 
 use clap::Args;
+use notifyhub_platforms::Registry;
 use serde_json::{Value, json};
 
 use super::{Context, Exit, Failure, Format};
 use crate::config::{self, Key};
+
+/// Longest line of a page, in characters.
+const LINE_MAX: usize = 100;
 
 /// List the platform types, or every key of one
 #[derive(Debug, Args)]
@@ -40,24 +44,57 @@ fn one(context: &Context, kind: &str) -> Result<(), Failure> {
     };
     let mut output = context.output();
     if output.format() == Format::Table {
-        let summary = context.registry.summary(kind).unwrap_or_default();
-        output.text(&format!("{kind}: {summary}\n\n"))?;
+        return Ok(output.text(&page(&context.registry, kind, &keys))?);
     }
-    let table = output.format() == Format::Table;
-    let records: Vec<Value> = keys.iter().map(|key| record(key, table)).collect();
-    Ok(output.list(&["key", "value", "default", "meaning"], &records)?)
+    Ok(output.list(&[], &keys.iter().map(record).collect::<Vec<_>>())?)
 }
 
-fn record(key: &Key, table: bool) -> Value {
-    let default = match (&key.default, key.required) {
-        (_, true) if table => "(required)".into(),
-        (Some(default), _) if table => config::toml(default).into(),
-        (default, _) => default.clone().unwrap_or_default(),
+/// One type for people: its own keys first, then those of every platform.
+fn page(registry: &Registry, kind: &str, keys: &[Key]) -> String {
+    let summary = registry.summary(kind).unwrap_or_default();
+    let urls: Vec<_> = registry.schemes(kind).iter().map(|scheme| format!("{scheme}://")).collect();
+    let urls = if urls.is_empty() { String::new() } else { format!("URLs without configuration: {}\n", urls.join(", ")) };
+    let of = |shared| keys.iter().filter(move |key| key.shared == shared).map(entry).collect::<String>();
+    format!(
+        "{kind}: {summary}\n{urls}\nKeys of {kind}:\n\n{}Keys of every platform:\n\n{}\
+        `notifyhub init --platform {kind}` writes a file with all of them.\n",
+        of(false),
+        of(true)
+    )
+}
+
+/// A key, what may stand there, and below it what it means.
+fn entry(key: &Key) -> String {
+    let required = if key.required { ", required" } else { "" };
+    let default = match &key.default {
+        Some(default) if !key.description.contains("Default:") => format!(" Default: {}.", config::toml(default)),
+        _ => String::new(),
     };
+    let meaning = key.description.strip_prefix("Secret. ").unwrap_or(&key.description);
+    let head = wrapped(&format!("{}  ({}{required})", key.path, key.expected), 2);
+    format!("{head}{}\n", wrapped(&format!("{meaning}{default}"), 6))
+}
+
+/// The words of a text in lines of at most [`LINE_MAX`] characters, indented; a longer word has a line of its own.
+fn wrapped(text: &str, indent: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if indent + line.chars().count() + 1 + word.chars().count() <= LINE_MAX => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.iter().map(|line| format!("{:indent$}{line}\n", "")).collect()
+}
+
+fn record(key: &Key) -> Value {
     json!({
         "key": key.path,
         "value": key.expected,
-        "default": default,
+        "default": key.default,
         "required": key.required,
         "secret": key.secret,
         "shared": key.shared,

@@ -35,7 +35,8 @@ pub struct Key {
     example: String,
 }
 
-/// The keys of a platform type, its own first; `None` for an unknown type.
+/// The keys of a platform type: its own first, and of these what must be given and what holds a secret; `None` for an
+/// unknown type.
 pub fn platform_keys(registry: &Registry, kind: &str) -> Option<Vec<Key>> {
     registry.summary(kind)?;
     let document = schema(registry);
@@ -51,7 +52,7 @@ pub fn platform_keys(registry: &Registry, kind: &str) -> Option<Vec<Key>> {
             key.description = format!("{text} Default: as in `[delivery]`.");
         }
     }
-    keys.sort_by_key(|key| (key.shared, !key.required));
+    keys.sort_by_key(|key| (key.shared, !key.required, !key.secret));
     Some(keys)
 }
 

@@ -53,12 +53,12 @@ impl Dispatcher {
             let lanes = self.lane_of.iter().map(|(key, index)| (key.clone(), self.lanes[*index].credit(now))).collect();
             credits = Credits { total: self.room(), lanes, others: NEW_LANE_CREDIT };
         }
-        let (store, overflow) = (self.store.clone(), std::mem::take(&mut self.overflow));
+        let (desk, overflow) = (self.settler.desk(), std::mem::take(&mut self.overflow));
         Some(Box::pin(async move {
             if !overflow.is_empty() {
-                store.release(overflow).await?;
+                desk.release(overflow).await?;
             }
-            store.claim(&credits).await
+            desk.store.claim(&credits).await
         }))
     }
 

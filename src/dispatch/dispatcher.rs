@@ -76,7 +76,6 @@ pub struct DispatcherParts {
 pub struct Dispatcher {
     pub(super) config: PoolConfig,
     pub(super) directory: SharedDirectory,
-    pub(super) store: Arc<dyn Store>,
     pub(super) arrivals: ArrivalReceiver,
     reports: mpsc::Receiver<PoolEvent>,
     commands: mpsc::Receiver<Command>,
@@ -122,19 +121,14 @@ enum Input {
 impl Dispatcher {
     /// A dispatcher without lanes and leases yet.
     pub fn new(parts: DispatcherParts) -> Self {
-        let desk = Desk {
-            store: parts.store.clone(),
-            replies: parts.replies.clone(),
-            events: parts.events.clone(),
-            clock: parts.clock.clone(),
-        };
+        let desk =
+            Desk { store: parts.store, replies: parts.replies.clone(), events: parts.events.clone(), clock: parts.clock.clone() };
         let held_max = super::claims::held_max(parts.config.min_workers, parts.worker_capacity);
         parts.arrivals.set_room(held_max);
         Self {
             roster: Roster::new(balancer(parts.config.strategy), parts.worker_capacity),
             config: parts.config,
             directory: parts.directory,
-            store: parts.store,
             arrivals: parts.arrivals,
             reports: parts.reports,
             commands: parts.commands,

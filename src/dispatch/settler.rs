@@ -12,8 +12,8 @@ use super::Replies;
 use crate::{
     clock::Clock,
     event::EventKind,
-    store::{Settled, Settlement, Store},
-    task::Disposition,
+    store::{LeaseToken, Released, Settled, Settlement, Store, StoreError},
+    task::{Disposition, Task},
     telemetry::EventBus,
 };
 
@@ -55,6 +55,11 @@ impl Settler {
         self.gathered.is_empty()
     }
 
+    /// What its writes need.
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
+    }
+
     /// Starts writing what was gathered. One write at a time.
     pub fn write(&mut self) -> BoxFuture<'static, ()> {
         self.desk.clone().write(std::mem::take(&mut self.gathered)).boxed()
@@ -62,6 +67,17 @@ impl Settler {
 }
 
 impl Desk {
+    /// Gives tasks back to the store, unattempted; tells of those that were cancelled meanwhile.
+    pub async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<(), StoreError> {
+        let Released { cancelled, finished } = self.store.release(leases).await?;
+        for task in cancelled {
+            let event = || EventKind::Cancelled { task: task.id, platform: task.platform().clone() };
+            self.events.publish(|| (Some(task.head.correlation_id()), event()));
+        }
+        finished.into_iter().for_each(|outcome| self.replies.resolve(outcome));
+        Ok(())
+    }
+
     async fn write(self, settlements: Vec<Settlement>) {
         let settled = loop {
             match self.store.settle(&settlements).await {
@@ -76,7 +92,8 @@ impl Desk {
             let task = &settlement.task;
             if settled == Settled::Stale {
                 let id = task.id;
-                tracing::warn!(task.id = %id, "late outcome of task {id} changes nothing: it was claimed again");
+                let correlation_id = task.head.correlation_id();
+                tracing::warn!(task.id = %id, %correlation_id, "late outcome of task {id} changes nothing: it was claimed again");
                 continue;
             }
             log(settlement);

@@ -236,7 +236,7 @@ impl Dispatcher {
         }
         self.lanes.iter_mut().for_each(|(_, lane)| lane.queue.clear());
         let released = leases.len();
-        match self.store.release(leases).await {
+        match self.settler.desk().release(leases).await {
             Ok(()) => tracing::info!(released, "shutting down: gave {released} waiting tasks back to the store"),
             Err(error) => tracing::error!(%error, released, "shutting down: cannot give waiting tasks back to the store"),
         }

@@ -188,7 +188,7 @@ impl HubBuilder {
             registry,
             parts,
             delivery: self.config.delivery.clone(),
-            made: Mutex::new(0),
+            numbers: Mutex::default(),
         };
         let grouped: Vec<Arc<str>> =
             directory.load().groups.values().flatten().map(|target| String::from(target.clone()).into()).collect();

@@ -60,12 +60,9 @@ impl Hub {
     pub async fn cancel(&self, id: NotificationId) -> Result<Cancellation, HubError> {
         let inner = &self.inner;
         let reached = inner.store.cancel(id).await?;
-        if !reached.cancelled.is_empty() {
-            let correlation = inner.store.find(id).await.ok().flatten().map(|outcome| outcome.correlation_id.clone());
-            for (task, lane) in &reached.cancelled {
-                let cancelled = || EventKind::Cancelled { task: *task, platform: lane.platform.clone() };
-                inner.events.publish(|| (correlation.clone(), cancelled()));
-            }
+        for task in &reached.cancelled {
+            let cancelled = EventKind::Cancelled { task: task.id, platform: task.platform().clone() };
+            inner.events.publish(|| (Some(task.head.correlation_id()), cancelled));
         }
         let count = Cancellation { cancelled: reached.cancelled.len(), under_way: reached.under_way.len() };
         if let Some(outcome) = reached.finished {

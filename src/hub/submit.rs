@@ -11,7 +11,7 @@ use crate::{
     event::EventKind,
     routing::{Route, resolve},
     store::{Enqueued, Submission},
-    task::{Head, Notification, Outcome, Task},
+    task::{Head, Notification, Outcome, Target, Task},
 };
 
 /// Notifications stored in one call of the store.
@@ -94,8 +94,15 @@ impl Hub {
 
     fn routes(&self, targets: &[Arc<str>]) -> Result<Vec<Route>, HubError> {
         let Inner { directory, urls, .. } = &*self.inner;
-        urls.make_known(directory, targets).map_err(HubError::Targets)?;
-        resolve(&directory.load(), targets).map_err(HubError::Targets)
+        let Err(mut mistakes) = urls.make_known(directory, targets) else {
+            return resolve(&directory.load(), targets).map_err(HubError::Targets);
+        };
+        let is_url = |text: &str| matches!(text.parse(), Ok(Target::Url(_)));
+        let others: Vec<_> = targets.iter().filter(|text| !is_url(text)).cloned().collect();
+        if !others.is_empty() {
+            mistakes.extend(resolve(&directory.load(), &others).err().unwrap_or_default());
+        }
+        Err(HubError::Targets(mistakes))
     }
 
     fn task(&self, index: u32, route: Route, head: &Arc<Head>, wall: SystemTime) -> Task {

@@ -1,6 +1,9 @@
 //! Platforms that come as URLs: made when they are first named, kept until the hub ends.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use notifyhub_platforms::Registry;
 
@@ -20,9 +23,9 @@ pub struct UrlPlatforms {
     pub registry: Registry,
     pub parts: Arc<PartsSource>,
     pub delivery: DeliveryConfig,
-    /// The number of the last one. One at a time: the same new URL named twice at once is made once. Never held across
-    /// an `.await`.
-    pub made: Mutex<u64>,
+    /// How many had which name. One is made at a time: the same new URL named twice at once is made once. Never held
+    /// across an `.await`.
+    pub numbers: Mutex<HashMap<Box<str>, u64>>,
 }
 
 impl UrlPlatforms {
@@ -46,7 +49,7 @@ impl UrlPlatforms {
     }
 
     fn make_one(&self, directory: &SharedDirectory, url: &str) -> Result<(), String> {
-        let mut last = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = directory.load();
         if known.urls.contains_key(url) {
             return Ok(());
@@ -56,22 +59,23 @@ impl UrlPlatforms {
         }
         let mut parts = self.parts.get().map_err(|error| error.to_string())?;
         parts.allow_private_networks = self.allowed == UrlTargets::Trusted;
-        let platform = self.registry.from_url(url, &parts).map_err(|error| error.to_string())?;
-        let scheme = url.split_once("://").map_or(platform.kind, |(scheme, _)| scheme);
-        // No number twice: what still waits for a platform that was removed must not go to another.
+        let made = self.registry.from_url(url, &parts).map_err(|error| error.to_string())?;
+        // No name twice: what still waits for a platform that was removed must not go to another.
+        let number = numbers.entry(made.shown.clone().into()).or_insert(0);
         let name = loop {
-            *last += 1;
-            let name = PlatformName::internal(format!("{scheme}-{last}"));
+            *number += 1;
+            let name = if *number == 1 { made.shown.clone() } else { format!("{}#{number}", made.shown) };
+            let name = PlatformName::internal(name);
             if !known.platforms.contains_key(&name) {
                 break name;
             }
         };
-        let recipient = platform.recipient.map(Arc::from);
+        let recipient = made.recipient.map(Arc::from);
         let entry = Arc::new(PlatformEntry {
             name: name.clone(),
-            kind: platform.kind.into(),
-            capabilities: platform.platform.capabilities(),
-            platform: platform.platform,
+            kind: made.kind.into(),
+            capabilities: made.platform.capabilities(),
+            platform: made.platform,
             delivery: self.delivery.clone(),
             recipient: None,
         });

@@ -42,7 +42,10 @@ pub fn resolve(directory: &Directory, targets: &[Arc<str>]) -> Result<Vec<Route>
     }
     let mut found = Found { directory, routes: Vec::with_capacity(targets.len()), mistakes: Vec::new() };
     for text in targets {
-        if let Some(entry) = directory.platforms.get(&**text) {
+        // The name of a platform that came as a URL is its URL as it is shown: nobody else may send through it by that.
+        if !text.contains("://")
+            && let Some(entry) = directory.platforms.get(&**text)
+        {
             found.note(text, |found| found.route(entry.clone(), None));
             continue;
         }
@@ -111,6 +114,9 @@ impl Found<'_> {
         };
         if recipient.is_none() && entry.capabilities.recipient == RecipientRule::Required {
             let name = &entry.name;
+            if name.as_str().contains("://") {
+                return Err("needs a recipient, and the URL names none".to_owned());
+            }
             return Err(format!("needs a recipient: write `{name}:recipient`, or set `recipient` in [platforms.{name}]"));
         }
         entry.platform.verify(recipient.as_deref()).map_err(|error| error.reason().to_owned())?;

@@ -142,7 +142,7 @@ pub struct Counts {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// It holds as many waiting tasks as it may.
+    /// It holds as many waiting tasks as it may. Nothing of the call was stored.
     #[error("the store is full: {waiting} tasks are waiting, at most {max} may; try again later")]
     Full {
         /// How many wait.
@@ -174,8 +174,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Writes what became of claimed tasks; answers in order.
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError>;
 
-    /// Gives claimed tasks back unattempted: they wait again, in their old place.
-    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<(), StoreError>;
+    /// Gives claimed tasks back unattempted: they wait again, in their old place; those that were cancelled meanwhile
+    /// are final now, and returned. A stale token changes nothing.
+    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError>;
 
     /// Cancels the waiting tasks of a notification and marks its claimed ones, so that they are not tried again.
     /// Returns which were cancelled and which were marked.
@@ -188,11 +189,20 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn counts(&self) -> Counts;
 }
 
+/// What became of released tasks that were cancelled while they were claimed; the others wait again.
+#[derive(Debug, Clone, Default)]
+pub struct Released {
+    /// Tasks that are cancelled now.
+    pub cancelled: Vec<Arc<Task>>,
+    /// What became of the notifications all of whose tasks are final by that.
+    pub finished: Vec<Arc<Outcome>>,
+}
+
 /// What a cancellation reached.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Cancelled {
     /// Tasks that are cancelled now.
-    pub cancelled: Vec<(TaskId, LaneKey)>,
+    pub cancelled: Vec<Arc<Task>>,
     /// Tasks being sent: they will not be tried again, but may be delivered.
     pub under_way: Vec<TaskId>,
     /// What became of the notification, if all its tasks are final by that.

@@ -25,7 +25,7 @@ impl PlatformName {
         &self.0
     }
 
-    /// A name the engine made itself, e.g. for a platform given as a URL. Not checked.
+    /// A name the engine made itself: that of a platform given as a URL is the URL as it may be shown. Not checked.
     pub(crate) fn internal(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }

@@ -50,6 +50,13 @@ pub struct Task {
     pub recipient: Option<Arc<str>>,
 }
 
+/// A task never changes and its id is unique, so the id decides.
+impl PartialEq for Task {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
 impl Task {
     /// The platform it goes to.
     pub fn platform(&self) -> &PlatformName {

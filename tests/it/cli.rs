@@ -17,7 +17,8 @@ fn a_file_made_by_init_passes_the_check_and_only_its_owner_can_read_it() {
     assert_eq!(mode & 0o777, 0o600);
     let run = desk.run("check");
     assert_eq!(run.code, 0, "{}", run.err);
-    assert!(run.err.contains("no platform is configured"), "{}", run.err);
+    assert!(run.err.contains("put a table [platforms.NAME] into notifyhub.toml"), "{}", run.err);
+    assert!(Desk::new().run("check").err.contains("`notifyhub init --platform TYPE` writes a file"));
 }
 
 #[test]
@@ -94,7 +95,11 @@ fn the_catalogue_names_every_type_and_every_key_of_one() {
     let key = |name: &str| keys.as_array().expect("a list").iter().find(|key| key["key"] == name).expect(name).clone();
     assert_eq!((&key("url")["secret"], &key("url")["shared"]), (&true.into(), &false.into()));
     assert_eq!((&key("max_attempts")["shared"], &key("backoff.initial")["shared"]), (&true.into(), &true.into()));
-    assert!(desk.run("platforms webhook").ok().contains("allow_http"));
+    let page = desk.run("platforms webhook").ok();
+    assert!(
+        page.contains("\n  allow_http  (true or false)\n      ") && page.lines().all(|line| line.chars().count() <= 100),
+        "{page}"
+    );
     let run = desk.run("platforms pigeon");
     assert_eq!((run.code, run.err.contains("expected one of: ")), (2, true));
 }
@@ -120,7 +125,7 @@ fn a_reader_that_has_enough_ends_the_command_quietly() {
         drop(child.stdout.take());
         let mut said = String::new();
         child.stderr.take().expect("it is piped").read_to_string(&mut said).expect("text");
-        let said: Vec<_> = said.lines().filter(|line| !line.starts_with("no platform is configured")).collect();
+        let said: Vec<_> = said.lines().filter(|line| !line.starts_with("no configuration file")).collect();
         assert_eq!((child.wait().expect("it ends").code(), said), (Some(0), vec![]), "{arguments}");
     }
 }

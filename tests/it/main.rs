@@ -6,3 +6,4 @@ mod config;
 mod demo;
 mod engine;
 mod send;
+mod store;

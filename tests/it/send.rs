@@ -67,9 +67,28 @@ async fn a_url_is_sent_to_without_any_configuration() {
     let server = FaultServer::start().await;
     let sent = Shell::new().send(&["--to", &url(&server), "-t", "greeting", "-p", "high", "hello"]).await;
     assert_eq!((sent.code, &*sent.stderr), (0, ""), "{}", sent.stdout);
-    assert!(sent.stdout.starts_with("ok  json-1  1 attempt   0."), "{}", sent.stdout);
+    assert!(sent.stdout.starts_with(&format!("ok  json://{}/…  1 attempt  0.", server.address())), "{}", sent.stdout);
     let data = &body(&server, 0)["data"];
     assert_eq!((&data["title"], &data["body"], &data["priority"]), (&"greeting".into(), &"hello".into(), &"high".into()));
+}
+
+#[tokio::test]
+async fn urls_are_shown_without_secrets_and_told_apart() {
+    let (server, shell) = (FaultServer::start().await, Shell::new());
+    let address = server.address();
+    let (bare, one) = (format!("json://{address}"), format!("json://me:s3cret@{address}/tok1?a=tok2"));
+    let sent = shell.send(&["--to", &bare, "--to", &one, "--to", &format!("{bare}/tok3"), "x"]).await;
+    let shown: Vec<_> = sent.stdout.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(shown, [&*bare, &format!("{bare}/…"), &format!("{bare}/…#2")]);
+}
+
+#[tokio::test]
+async fn a_shown_url_is_no_target_that_reaches_what_it_stands_for() {
+    let (server, shell) = (FaultServer::start().await, Shell::new());
+    let shown = format!("json://{}/…", server.address());
+    assert_eq!(shell.send(&["--to", &url(&server), "--to", &shown, "x"]).await.code, 0);
+    let paths: Vec<_> = server.requests().iter().map(|request| request.path.clone()).collect();
+    assert!(paths.len() == 2 && paths[0] != paths[1], "{paths:?}");
 }
 
 #[tokio::test]
@@ -120,6 +139,14 @@ async fn an_unknown_platform_is_told_with_what_there_is() {
     let bare = shell.send(&["--to", "nosuch", "x"]).await;
     assert_eq!(bare.code, 65);
     assert!(bare.stderr.contains("unknown platform `nosuch`") && bare.stderr.contains("json://, jsons://"), "{}", bare.stderr);
+    let typo = shell.send(&["--to", "jsn://example.com", "x"]).await;
+    assert_eq!((typo.code, typo.stderr.matches("jsons://").count()), (65, 1), "{}", typo.stderr);
+    let both = shell.send(&["--to", "nosuch", "--to", "json://", "x"]).await;
+    assert!(
+        both.stderr.contains("`nosuch`: unknown platform") && both.stderr.contains("`json://…`: expected"),
+        "{}",
+        both.stderr
+    );
     shell.put("notifyhub.toml", "[platforms.hooks]\ntype = \"webhook\"\nurl = \"https://example.com/\"\n");
     let configured = shell.send(&["--to", "nosuch", "x"]).await;
     assert_eq!((configured.code, &*configured.stdout), (65, ""));
@@ -183,7 +210,11 @@ async fn a_platform_that_cannot_be_reached_is_waited_for_and_then_told() {
     let nowhere = FaultServer::nowhere().replacen("http://", "json://", 1);
     let late = shell.send(&["--to", &nowhere, "--wait", "1s", "x"]).await;
     assert_eq!(late.code, 75, "{}", late.stderr);
-    assert!(late.stdout.starts_with("waiting  json-1") && late.stdout.contains("not finished: unavailable"), "{}", late.stdout);
+    assert!(
+        late.stdout.starts_with("waiting  json://127.0.0.1:") && late.stdout.contains("not finished: unavailable"),
+        "{}",
+        late.stdout
+    );
     shell.put("notifyhub.toml", "[delivery]\nmax_attempts = 1\n");
     let given_up = shell.send(&["--to", &nowhere, "x"]).await;
     assert_eq!(given_up.code, 69, "{}", given_up.stderr);
@@ -222,6 +253,6 @@ async fn ctrl_c_ends_it_and_tells_what_is_known() {
     assert!(Command::new("kill").args(["-INT", &pid]).status().await.expect("kill runs").success());
     let sent = ended(child).await;
     assert_eq!(sent.code, 130, "{}", sent.stderr);
-    assert!(sent.stdout.starts_with("waiting  json-1  0 attempts"), "{}", sent.stdout);
+    assert!(sent.stdout.contains("/…  0 attempts"), "{}", sent.stdout);
     assert!(Path::new(shell.0.path()).read_dir().expect("readable").next().is_none(), "no file is left behind");
 }

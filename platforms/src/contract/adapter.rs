@@ -60,6 +60,12 @@ pub trait Adapter: Platform + Sized {
     fn from_url(_url: &str) -> Result<UrlTarget<Self::Config>, ConfigError> {
         Err(ConfigError::new(format!("platform type `{}` cannot be named by a URL", Self::KIND)))
     }
+
+    /// What stands behind `scheme://` where a URL that [`from_url`](Adapter::from_url) took is shown: enough to tell it
+    /// from others, and no secret. Default: `None`, nothing at all, for even a host may be a token.
+    fn shown_url(_url: &str) -> Option<String> {
+        None
+    }
 }
 
 /// A configuration that cannot work: the key, what is wrong with it, and the way out.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use url::Url;
 
 use super::{
     EmailConfig, address, build,
@@ -138,5 +139,9 @@ impl Adapter for Email {
 
     fn from_url(url: &str) -> Result<UrlTarget<EmailConfig>, ConfigError> {
         address::parse(url)
+    }
+
+    fn shown_url(url: &str) -> Option<String> {
+        Some(Url::parse(url).ok()?.host_str().unwrap_or_default().to_owned())
     }
 }

@@ -191,4 +191,8 @@ impl Adapter for Console {
         }
         Ok(UrlTarget { config, recipient: None })
     }
+
+    fn shown_url(url: &str) -> Option<String> {
+        Some(Url::parse(url).ok()?.host_str().unwrap_or_default().to_owned())
+    }
 }

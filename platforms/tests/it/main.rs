@@ -5,6 +5,7 @@ mod discord;
 mod email;
 #[cfg(unix)]
 mod local;
+mod shown;
 mod slack;
 mod testkit;
 mod tls;

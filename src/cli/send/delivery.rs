@@ -6,7 +6,7 @@ use notifyhub_platforms::Registry;
 
 use super::{ending::Cause, input::Batch};
 use crate::{
-    Hub, HubBuilder, HubError, Outcome,
+    Hub, HubError, Outcome, TargetMistake,
     cli::{Exit, Failure, progress::Progress},
 };
 
@@ -24,13 +24,12 @@ pub struct Delivered {
 
 /// Sends `batch` and waits until all is final, `wait` is over, or the user has had enough.
 pub async fn deliver(
-    builder: HubBuilder,
+    hub: Hub,
     registry: &Registry,
     batch: Batch,
     wait: Duration,
     mut progress: Progress,
 ) -> Result<Delivered, Failure> {
-    let hub = builder.start().await?;
     let Batch { notifications, lines } = batch;
     let work = async {
         let accepted = hub.send_all(notifications).await;
@@ -61,6 +60,11 @@ async fn interrupted() {
     }
 }
 
+/// A mistake in a URL says itself what is expected.
+fn names_no_url(mistake: &TargetMistake) -> bool {
+    !mistake.target.contains("://")
+}
+
 /// Nothing was accepted.
 fn refused(error: HubError, lines: Option<&[usize]>, hub: &Hub, registry: &Registry) -> Failure {
     let (line, error) = match error {
@@ -73,7 +77,7 @@ fn refused(error: HubError, lines: Option<&[usize]>, hub: &Hub, registry: &Regis
     };
     let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
     let hint = match error {
-        HubError::Targets(_) if hub.platforms().is_empty() => {
+        HubError::Targets(ref mistakes) if hub.platforms().is_empty() && mistakes.iter().any(names_no_url) => {
             let schemes = registry.kinds().flat_map(|kind| registry.schemes(kind)).map(|scheme| format!("{scheme}://"));
             format!("; without a configuration a target is a URL: {}", schemes.collect::<Vec<_>>().join(", "))
         }

@@ -7,6 +7,7 @@
 //! | `attach` | `--attach`: a file and its media type |
 //! | `when` | `--at`: a moment, as people write it |
 //! | `delivery` | sends them, and waits as long as it may |
+//! | `retries` | tells of every attempt that failed and is made again |
 //! | `rows` | one row per target, as a line or as JSON |
 //! | `ending` | the exit code |
 
@@ -15,6 +16,7 @@ mod delivery;
 mod ending;
 mod input;
 mod lines;
+mod retries;
 mod rows;
 mod when;
 
@@ -85,15 +87,18 @@ pub struct SendArgs {
 
 impl SendArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let runtime = context.runtime(context.load()?.config.pool.threads)?;
+        // The rows tell everything that would be logged.
+        let runtime = context.runtime(context.load_logging("error")?.config.pool.threads)?;
         let builder = runtime.block_on(async { HubBuilder::from_sources(&context.sources(), context.registry.clone()) })?;
         let wait = self.wait;
         let batch = self.notifications(SystemClock.wall())?;
-        let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || batch.notifications.len() == 1);
+        let one = batch.notifications.len() == 1;
+        let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || one);
         // Whoever names a URL here runs this very program.
-        let builder = builder.url_targets(UrlTargets::Trusted);
-        let delivering = delivery::deliver(builder, &context.registry, batch, wait, progress);
-        let Delivered { outcomes, cause } = runtime.block_on(delivering)?;
+        let hub = runtime.block_on(builder.url_targets(UrlTargets::Trusted).start())?;
+        let retries = (one && !context.global.quiet).then(|| hub.subscribe());
+        let delivering = delivery::deliver(hub, &context.registry, batch, wait, progress);
+        let Delivered { outcomes, cause } = runtime.block_on(retries::told_while(delivering, retries))?;
         let rows: Vec<_> = outcomes.iter().flat_map(|outcome| Row::of_notification(outcome)).collect();
         match print(context, &rows) {
             // Whoever read has enough; how it went is still in the exit code.

@@ -67,6 +67,10 @@ impl Row {
         }
     }
 
+    fn tries(&self) -> String {
+        if self.attempts == 1 { "1 attempt".to_owned() } else { format!("{} attempts", self.attempts) }
+    }
+
     /// The receipt or the reason.
     fn detail(&self) -> String {
         let Some(receipt) = &self.receipt else { return self.reason.clone() };
@@ -86,12 +90,13 @@ fn span(target: &TargetOutcome) -> Duration {
 pub fn lines(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.target.chars().count()).max().unwrap_or_default();
     let words = rows.iter().map(|row| row.word().len()).max().unwrap_or_default();
-    rows.iter().map(|row| line(row, words, width)).collect()
+    let tries = rows.iter().map(|row| row.tries().len()).max().unwrap_or_default();
+    rows.iter().map(|row| line(row, [words, width, tries])).collect()
 }
 
-fn line(row: &Row, words: usize, width: usize) -> String {
-    let tries = if row.attempts == 1 { "1 attempt ".to_owned() } else { format!("{} attempts", row.attempts) };
-    let line = format!("{:<words$}  {:<width$}  {tries}  {:.2} s  {}", row.word(), row.target, row.seconds, row.detail());
+fn line(row: &Row, [words, width, tries]: [usize; 3]) -> String {
+    let (word, target, tried) = (row.word(), &row.target, row.tries());
+    let line = format!("{word:<words$}  {target:<width$}  {tried:<tries$}  {:.2} s  {}", row.seconds, row.detail());
     // What a platform answers must not steer a terminal.
     let plain: String = line.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     plain + "\n"

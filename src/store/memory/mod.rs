@@ -17,8 +17,8 @@ use async_trait::async_trait;
 
 use self::shelf::Shelf;
 use super::{
-    ArrivalSender, Cancelled, Claimed, Counts, Credits, Durability, Enqueued, LeaseToken, Settled, Settlement, Store, StoreError,
-    Submission,
+    ArrivalSender, Cancelled, Claimed, Counts, Credits, Durability, Enqueued, LeaseToken, Released, Settled, Settlement, Store,
+    StoreError, Submission,
 };
 use crate::{
     clock::Clock,
@@ -78,7 +78,7 @@ impl Store for MemoryStore {
     }
 
     async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
-        self.shelf().enqueue(submissions)
+        self.shelf().enqueue(submissions, self.clock.wall())
     }
 
     async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError> {
@@ -91,10 +91,8 @@ impl Store for MemoryStore {
         Ok(settlements.iter().map(|settlement| shelf.settle(settlement, wall)).collect())
     }
 
-    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<(), StoreError> {
-        let mut shelf = self.shelf();
-        leases.iter().for_each(|(token, task)| shelf.release(*token, task));
-        Ok(())
+    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
+        Ok(self.shelf().release(leases, self.clock.wall()))
     }
 
     async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {

@@ -11,7 +11,8 @@ use foldhash::fast::FixedState;
 use super::{MemoryLimits, queue::WaitingTasks, record::Record};
 use crate::{
     store::{
-        ArrivalSender, Cancelled, Claimed, Counts, Credits, Enqueued, LeaseToken, Settled, Settlement, StoreError, Submission,
+        ArrivalSender, Cancelled, Claimed, Counts, Credits, Enqueued, LeaseToken, Released, Settled, Settlement, StoreError,
+        Submission,
     },
     task::{Disposition, Head, NotificationId, Outcome, Task, TaskState},
 };
@@ -72,20 +73,22 @@ impl Shelf {
         self.counts
     }
 
-    pub fn enqueue(&mut self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
-        let added: usize = submissions.iter().map(|submission| submission.tasks.len()).sum();
-        if self.counts.waiting + added as u64 > self.limits.waiting_max {
+    pub fn enqueue(&mut self, submissions: Vec<Submission>, wall: SystemTime) -> Result<Vec<Enqueued>, StoreError> {
+        self.forget(wall);
+        let is_known = |one: &&Submission| one.idempotency.as_ref().is_some_and(|(key, _)| self.keys.contains_key(key));
+        let known: usize = submissions.iter().filter(is_known).map(|one| one.tasks.len()).sum();
+        let all: usize = submissions.iter().map(|one| one.tasks.len()).sum();
+        let added = (all - known) as u64;
+        if added > 0 && self.counts.waiting + added > self.limits.waiting_max {
             return Err(StoreError::Full { waiting: self.counts.waiting, max: self.limits.waiting_max });
         }
-        // It was accepted a moment ago: no need to ask the clock again.
-        if let Some(submission) = submissions.last() {
-            self.forget(submission.head.accepted_at);
-        }
-        Ok(submissions.into_iter().map(|submission| self.enqueue_one(submission)).collect())
+        // What has become due by now is older than what comes.
+        self.waiting.promote(wall);
+        Ok(submissions.into_iter().map(|submission| self.enqueue_one(submission, wall)).collect())
     }
 
-    fn enqueue_one(&mut self, submission: Submission) -> Enqueued {
-        let (id, wall) = (submission.head.id, submission.head.accepted_at);
+    fn enqueue_one(&mut self, submission: Submission, wall: SystemTime) -> Enqueued {
+        let id = submission.head.id;
         if let Some((key, hash)) = submission.idempotency {
             if let Some((known_hash, known)) = self.keys.get(&key) {
                 return if *known_hash == hash { Enqueued::Known(*known) } else { Enqueued::Conflict(*known) };
@@ -162,10 +165,19 @@ impl Shelf {
         finished.map_or(Settled::Applied, Settled::Finished)
     }
 
-    pub fn release(&mut self, token: LeaseToken, task: &Task) {
-        if leased(&mut self.notifications, token, task).is_some() {
-            self.wait_again(task, None);
+    pub fn release(&mut self, leases: Vec<(LeaseToken, Arc<Task>)>, wall: SystemTime) -> Released {
+        let mut released = Released::default();
+        for (token, task) in leases {
+            match leased(&mut self.notifications, token, &task).map(|record| record.cancelled) {
+                Some(true) => {
+                    released.finished.extend(self.finish(&task, TaskState::Cancelled, wall));
+                    released.cancelled.push(task);
+                }
+                Some(false) => self.wait_again(&task, None),
+                None => {}
+            }
         }
+        released
     }
 
     pub fn cancel(&mut self, notification: NotificationId, wall: SystemTime) -> Cancelled {
@@ -187,7 +199,7 @@ impl Shelf {
         }
         for task in waiting {
             reached.finished = self.finish(&task, TaskState::Cancelled, wall);
-            reached.cancelled.push((task.id, task.lane.clone()));
+            reached.cancelled.push(task);
         }
         reached
     }

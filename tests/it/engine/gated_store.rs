@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use notifyhub::{
     Counts, Durability, NotificationId, Outcome,
     store::{
-        ArrivalSender, Cancelled, Claimed, Credits, Enqueued, LeaseToken, MemoryLimits, MemoryStore, Settled, Settlement, Store,
-        StoreError, Submission,
+        ArrivalSender, Cancelled, Claimed, Credits, Enqueued, LeaseToken, MemoryLimits, MemoryStore, Released, Settled,
+        Settlement, Store, StoreError, Submission,
     },
     task::Task,
 };
@@ -85,7 +85,7 @@ impl Store for GatedStore {
         self.store.settle(settlements).await
     }
 
-    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<(), StoreError> {
+    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
         self.store.release(leases).await
     }
 

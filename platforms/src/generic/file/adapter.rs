@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use url::Url;
 
 use super::{
     super::record,
@@ -163,5 +164,9 @@ impl Adapter for FileLog {
 
     fn from_url(url: &str) -> Result<UrlTarget<FileConfig>, ConfigError> {
         config::from_url(url)
+    }
+
+    fn shown_url(url: &str) -> Option<String> {
+        Some(Url::parse(url).ok()?.path().to_owned())
     }
 }

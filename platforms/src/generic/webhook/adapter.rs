@@ -162,6 +162,10 @@ impl Adapter for Webhook {
     fn from_url(url: &str) -> Result<UrlTarget<WebhookConfig>, ConfigError> {
         address::read(url)
     }
+
+    fn shown_url(url: &str) -> Option<String> {
+        address::shown(url)
+    }
 }
 
 impl fmt::Debug for Webhook {

@@ -1,5 +1,7 @@
 //! URLs that stand for a webhook: `json://host/path` (http) and `jsons://host/path` (https).
 
+use url::Url;
+
 use super::config::WebhookConfig;
 use crate::contract::{ConfigError, Secret, UrlTarget};
 
@@ -18,4 +20,13 @@ pub(super) fn read(url: &str) -> Result<UrlTarget<WebhookConfig>, ConfigError> {
     let url = Secret::new(format!("{}://{rest}", if clear { "http" } else { "https" }));
     let config = WebhookConfig { url: Some(url), allow_http: clear, ..WebhookConfig::default() };
     Ok(UrlTarget { config, recipient: None })
+}
+
+/// Host and port, and whether more follows: user, path and query may hold secrets.
+pub(super) fn shown(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let host = url.host_str()?;
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let more = if matches!(url.path(), "" | "/") && url.query().is_none() { "" } else { "/…" };
+    Some(format!("{host}{port}{more}"))
 }

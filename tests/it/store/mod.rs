@@ -1,0 +1,21 @@
+//! What every store promises: one suite, run on each store there is.
+//!
+//! | file | which promises |
+//! |---|---|
+//! | `stand` | the stores, and what a test does with one |
+//! | `enqueue` | all or nothing, a bound, and each idempotency key once |
+//! | `claim` | credits, order and due times |
+//! | `fresh` | fresh work that is handed over already claimed |
+//! | `settle` | what a result changes, and that a late one changes nothing |
+//! | `cancel` | waiting, claimed and unknown |
+//! | `finished` | how long outcomes can be looked up |
+//! | `model/` | random sequences of all of it against a plain model |
+
+mod cancel;
+mod claim;
+mod enqueue;
+mod finished;
+mod fresh;
+mod model;
+mod settle;
+mod stand;

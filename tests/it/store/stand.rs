@@ -1,0 +1,168 @@
+//! The stores there are, each with a clock that is moved by hand, and the few things every test does with one.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use notifyhub::{
+    Message,
+    clock::Clock,
+    store::{Claimed, Credits, Enqueued, Lease, MemoryLimits, MemoryStore, Settled, Settlement, Store, StoreError, Submission},
+    task::{Attempt, Disposition, Head, IdSource, LaneKey, Outcome, Task, TaskState},
+    testing::MovedClock,
+};
+use notifyhub_platforms::contract::{Receipt, SendError};
+
+/// Longer than any test runs, shorter than anything a test moves the clock by.
+pub const WHILE: Duration = Duration::from_secs(60);
+
+/// What a store keeps at most.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub waiting_max: u64,
+    pub finished_max: usize,
+    pub retention: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { waiting_max: 1_000, finished_max: 1_000, retention: Duration::from_secs(3600) }
+    }
+}
+
+/// An empty store.
+pub struct Stand {
+    pub store: Arc<dyn Store>,
+    pub clock: MovedClock,
+    ids: IdSource,
+}
+
+/// Every store there is, empty.
+pub fn stands(limits: Limits) -> Vec<Stand> {
+    vec![Stand::new(|clock| Arc::new(memory(limits, clock)))]
+}
+
+fn memory(Limits { waiting_max, finished_max, retention }: Limits, clock: Arc<dyn Clock>) -> MemoryStore {
+    MemoryStore::new(MemoryLimits { waiting_max, finished_max, retention }, clock)
+}
+
+/// Runs `promise` on every store, and afterwards adds up its counts.
+pub async fn on_every_store(limits: Limits, promise: impl AsyncFn(&Stand)) {
+    for stand in stands(limits) {
+        promise(&stand).await;
+        stand.assert_counts_add_up();
+    }
+}
+
+impl Stand {
+    fn new(store: impl FnOnce(Arc<dyn Clock>) -> Arc<dyn Store>) -> Self {
+        let clock = MovedClock::new();
+        Self { store: store(Arc::new(clock.clone())), clock, ids: IdSource::new(1) }
+    }
+
+    /// A notification with one task on each of `lanes`.
+    pub fn submission(&self, lanes: &[&str]) -> Submission {
+        self.submission_due(lanes, None)
+    }
+
+    /// The same, not to be sent before `not_before`.
+    pub fn submission_due(&self, lanes: &[&str], not_before: Option<SystemTime>) -> Submission {
+        let wall = self.clock.wall();
+        let head = Arc::new(Head {
+            id: self.ids.notification(wall),
+            message: Arc::new(Message::text("disk full")),
+            correlation: None,
+            accepted_at: wall,
+            not_before,
+            expires_at: None,
+        });
+        let task = |(index, name)| {
+            Arc::new(Task { id: self.ids.task(wall), index, head: head.clone(), lane: lane(name), recipient: Some("ada".into()) })
+        };
+        let tasks = (0..).zip(lanes.iter().copied()).map(task).collect();
+        Submission { head, tasks, idempotency: None }
+    }
+
+    /// Stores one submission, and says what became of it.
+    pub async fn enqueue(&self, submission: Submission) -> Result<Enqueued, StoreError> {
+        Ok(self.store.enqueue(vec![submission]).await?[0])
+    }
+
+    /// Stores a notification with one task on each of `lanes`.
+    pub async fn put(&self, lanes: &[&str]) -> Arc<[Arc<Task>]> {
+        self.put_due(lanes, None).await
+    }
+
+    /// The same, not to be sent before `not_before`.
+    pub async fn put_due(&self, lanes: &[&str], not_before: Option<SystemTime>) -> Arc<[Arc<Task>]> {
+        let submission = self.submission_due(lanes, not_before);
+        let tasks = submission.tasks.clone();
+        assert_eq!(self.enqueue(submission).await, Ok(Enqueued::Stored));
+        tasks
+    }
+
+    pub async fn claim(&self, credits: Credits) -> Claimed {
+        self.store.claim(&credits).await.expect("claims")
+    }
+
+    /// Claims everything that is due.
+    pub async fn claim_all(&self) -> Vec<Lease> {
+        self.claim(credits(usize::MAX, &[], usize::MAX)).await.leases
+    }
+
+    /// Writes what became of a lease, with an attempt as the disposition says.
+    pub async fn settle(&self, lease: &Lease, disposition: Disposition) -> Settled {
+        let settlement = self.settlement(lease, disposition);
+        self.store.settle(&[settlement]).await.expect("settles").remove(0)
+    }
+
+    pub fn settlement(&self, lease: &Lease, disposition: Disposition) -> Settlement {
+        let result = match disposition {
+            Disposition::Delivered => Ok(Receipt::default()),
+            _ => Err(SendError::unavailable("down for repair")),
+        };
+        let attempt = Attempt { number: lease.tries + 1, started_at: self.clock.wall(), took: Duration::ZERO, worker: 0, result };
+        Settlement { token: lease.token, task: lease.task.clone(), attempt: Some(attempt), disposition }
+    }
+
+    pub async fn find(&self, task: &Task) -> Option<Arc<Outcome>> {
+        self.store.find(task.head.id).await.expect("finds")
+    }
+
+    /// Where a task stands; the notification must be known.
+    pub async fn state(&self, task: &Task) -> TaskState {
+        self.find(task).await.expect("it is known").targets[task.index as usize].state
+    }
+
+    /// The moment `after` from now.
+    pub fn moment(&self, after: Duration) -> SystemTime {
+        self.clock.wall() + after
+    }
+
+    pub fn assert_counts_add_up(&self) {
+        let counts = self.store.counts();
+        let sum = counts.waiting + counts.leased + counts.delivered + counts.dead + counts.cancelled + counts.expired;
+        assert_eq!(counts.accepted, sum, "{counts:?}");
+    }
+}
+
+/// The lane of a whole platform.
+pub fn lane(name: &str) -> LaneKey {
+    LaneKey::whole(name.parse().expect("a platform name"))
+}
+
+pub fn credits(total: usize, lanes: &[(&str, usize)], others: usize) -> Credits {
+    Credits { total, lanes: lanes.iter().map(|(name, credit)| (lane(name), *credit)).collect(), others }
+}
+
+/// The tasks of `leases`, in order.
+pub fn claimed_tasks(leases: &[Lease]) -> Vec<Arc<Task>> {
+    leases.iter().map(|lease| lease.task.clone()).collect()
+}
+
+/// Whether these are the same tasks in the same order.
+pub fn assert_same(left: &[Arc<Task>], right: &[Arc<Task>]) {
+    let ids = |tasks: &[Arc<Task>]| tasks.iter().map(|task| task.id).collect::<Vec<_>>();
+    assert_eq!(ids(left), ids(right));
+}
