@@ -55,11 +55,17 @@ impl Scope {
     pub async fn finish(&self, clock: &dyn Clock, grace: Duration) -> bool {
         self.drain();
         self.tracker.close();
-        let deadline = clock.now() + grace;
+        let deadline = clock.now().checked_add(grace);
+        let over = async {
+            match deadline {
+                Some(deadline) => clock.sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
         let in_time = tokio::select! {
             biased;
             () = self.tracker.wait() => true,
-            () = clock.sleep_until(deadline) => false,
+            () = over => false,
         };
         self.stopped.cancel();
         self.tracker.wait().await;

@@ -19,6 +19,9 @@ const CLAIM_ROOM_PART: usize = 8;
 /// Credit of a lane that this process does not know yet.
 const NEW_LANE_CREDIT: usize = 64;
 
+/// A lane that rests at least this long does not keep what others need room for.
+const LONG_REST: Duration = Duration::from_secs(5);
+
 /// Wait before a claim that failed is tried again.
 const RECLAIM_WAIT: Duration = Duration::from_secs(1);
 
@@ -37,6 +40,9 @@ impl Dispatcher {
     /// beyond their credit.
     pub(super) fn claim(&mut self) -> Option<BoxFuture<'static, Result<Claimed, StoreError>>> {
         let wanted = self.claim_wanted && self.room() >= self.held_max / CLAIM_ROOM_PART;
+        if self.claim_wanted && !wanted && !self.parked.is_empty() {
+            self.unload_resting();
+        }
         if !wanted && self.overflow.is_empty() {
             return None;
         }
@@ -56,6 +62,16 @@ impl Dispatcher {
         }))
     }
 
+    /// Takes what queues on lanes that rest for long back out of the room that others need.
+    fn unload_resting(&mut self) {
+        let soon = self.clock.now() + LONG_REST;
+        for (_, lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.is_resting(soon)) {
+            lane.backlog |= !lane.queue.is_empty();
+            let held = lane.queue.drain(..).filter_map(|key| self.ledger.remove(key));
+            self.overflow.extend(held.map(|held| (held.lease.token, held.lease.task)));
+        }
+    }
+
     /// Takes in what was claimed.
     pub(super) fn take_claimed(&mut self, claimed: Result<Claimed, StoreError>) {
         let claimed = match claimed {
@@ -73,7 +89,12 @@ impl Dispatcher {
         let full = self.room() == 0;
         for key in claimed.left {
             match self.lane_of.get(&key) {
-                Some(index) => self.lanes[*index].backlog = true,
+                Some(index) => {
+                    let lane = &mut self.lanes[*index];
+                    lane.backlog = true;
+                    // It may have fallen idle since its credit was counted: nothing else would ask for more then.
+                    self.claim_wanted |= lane.wants_more(now);
+                }
                 None => self.claim_wanted = true,
             }
         }

@@ -26,7 +26,7 @@ use crate::{
     routing::SharedDirectory,
     shutdown::Scope,
     store::{ArrivalReceiver, Claimed, Lease, LeaseToken, Store, StoreError},
-    task::{LaneKey, Task, TaskId},
+    task::{LaneKey, PlatformName, Task, TaskId},
     telemetry::{Board, EventBus},
 };
 
@@ -89,6 +89,8 @@ pub struct Dispatcher {
     pub(super) lane_of: HashMap<LaneKey, usize, RandomState>,
     pub(super) ring: VecDeque<usize>,
     pub(super) parked: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Until when whole platforms rest: lanes that are made later rest with them.
+    pub(super) platform_rests: HashMap<PlatformName, Instant>,
     pub(super) ledger: Ledger,
     pub(super) roster: Roster,
     pub(super) settler: Settler,
@@ -100,12 +102,14 @@ pub struct Dispatcher {
     claiming: Option<BoxFuture<'static, Result<Claimed, StoreError>>>,
     timer: Option<(Instant, BoxFuture<'static, ()>)>,
     draining: bool,
+    fresh_ended: bool,
 }
 
 /// What woke the dispatcher.
 enum Input {
     Reports,
     Fresh,
+    FreshEnded,
     Settled,
     Claimed(Result<Claimed, StoreError>),
     Command(Command),
@@ -138,6 +142,7 @@ impl Dispatcher {
             lane_of: HashMap::default(),
             ring: VecDeque::new(),
             parked: BinaryHeap::new(),
+            platform_rests: HashMap::new(),
             ledger: Ledger::default(),
             settler: Settler::new(desk),
             held_max,
@@ -148,6 +153,7 @@ impl Dispatcher {
             claiming: None,
             timer: None,
             draining: false,
+            fresh_ended: false,
         }
     }
 
@@ -155,12 +161,14 @@ impl Dispatcher {
     pub async fn run(mut self) {
         let (mut reports, mut fresh) = (Vec::new(), Vec::new());
         loop {
-            self.give_out();
+            if !self.draining {
+                self.give_out();
+                self.arrivals.set_room(self.room());
+            }
             self.begin_store_calls().await;
             if self.draining && self.is_settled() {
                 return;
             }
-            self.arrivals.set_room(self.room());
             match self.input(&mut reports, &mut fresh).await {
                 Input::Reports => reports.drain(..).for_each(|report| self.take_report(report)),
                 Input::Fresh => fresh.drain(..).flatten().for_each(|lease| self.accept(lease)),
@@ -173,7 +181,8 @@ impl Dispatcher {
                 Input::Command(Command::DirectoryChanged) => self.close_removed_lanes(),
                 Input::Bell => self.claim_wanted = true,
                 Input::Timer => self.timer = None,
-                Input::Draining => self.draining = true,
+                Input::Draining => self.drain(),
+                Input::FreshEnded => self.fresh_ended = true,
             }
         }
     }
@@ -185,8 +194,10 @@ impl Dispatcher {
         let (settling, claiming, timer) = (self.settling.as_mut(), self.claiming.as_mut(), self.timer.as_mut());
         tokio::select! {
             biased;
-            _ = self.reports.recv_many(reports, MESSAGES_PER_TURN_MAX) => Input::Reports,
-            _ = self.arrivals.fresh.recv_many(fresh, MESSAGES_PER_TURN_MAX) => Input::Fresh,
+            1.. = self.reports.recv_many(reports, MESSAGES_PER_TURN_MAX) => Input::Reports,
+            count = self.arrivals.fresh.recv_many(fresh, MESSAGES_PER_TURN_MAX), if !self.fresh_ended => {
+                if count > 0 { Input::Fresh } else { Input::FreshEnded }
+            }
             Some(()) = maybe(settling) => Input::Settled,
             Some(claimed) = maybe(claiming) => Input::Claimed(claimed),
             Some(command) = self.commands.recv() => Input::Command(command),
@@ -208,9 +219,16 @@ impl Dispatcher {
         }
     }
 
+    /// Gives nothing more out, and takes in only what the store has handed over already: it is leased to this process.
+    fn drain(&mut self) {
+        self.draining = true;
+        self.arrivals.close();
+    }
+
     /// Whether nothing is under way any more.
     fn is_settled(&self) -> bool {
-        self.ledger.len() == 0
+        self.fresh_ended
+            && self.ledger.len() == 0
             && self.overflow.is_empty()
             && self.settling.is_none()
             && self.claiming.is_none()
@@ -220,7 +238,8 @@ impl Dispatcher {
     /// Wakes at the earliest moment a parked lane may go on or a stored task becomes due.
     fn set_timer(&mut self) {
         let parked = self.parked.peek().map(|Reverse((until, _))| *until);
-        let Some(deadline) = parked.into_iter().chain(self.next_due).min() else {
+        let deadline = parked.into_iter().chain(self.next_due).min();
+        let Some(deadline) = deadline.filter(|_| !self.draining) else {
             self.timer = None;
             return;
         };

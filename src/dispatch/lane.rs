@@ -6,7 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{clock::Clock, policy::RateLimiter, routing::PlatformEntry, task::LaneKey, telemetry::PlatformTally};
+use crate::{
+    clock::Clock,
+    config::{DeliveryConfig, RateWindow},
+    policy::RateLimiter,
+    routing::PlatformEntry,
+    task::LaneKey,
+    telemetry::PlatformTally,
+};
+
+/// A lane with a rate limit holds what it may send in this time.
+const SOON: Duration = Duration::from_secs(2);
 
 /// A lane. It is in the ready ring, parked on a timer, or neither: then it has nothing to do, or waits for a send of
 /// its own to finish.
@@ -26,7 +36,10 @@ pub struct Lane {
     pub backlog: bool,
     /// Where its numbers are shown.
     pub tally: Arc<PlatformTally>,
+    /// Its earliest place among the parked lanes.
+    pub parked_until: Option<Instant>,
     limiter: RateLimiter,
+    held_max: usize,
     rests_until: Option<Instant>,
     lingers_until: Option<Instant>,
 }
@@ -57,7 +70,7 @@ impl Lane {
     /// An idle lane.
     pub fn new(key: LaneKey, entry: Arc<PlatformEntry>, tally: Arc<PlatformTally>, clock: Arc<dyn Clock>) -> Self {
         let limiter = RateLimiter::new(&entry.delivery.rate_limit, clock);
-        let (queue, in_flight) = (VecDeque::new(), 0);
+        let (queue, in_flight, held_max) = (VecDeque::new(), 0, held_max(&entry.delivery));
         Self {
             key,
             entry,
@@ -66,7 +79,9 @@ impl Lane {
             in_ring: false,
             backlog: false,
             tally,
+            parked_until: None,
             limiter,
+            held_max,
             rests_until: None,
             lingers_until: None,
         }
@@ -109,15 +124,9 @@ impl Lane {
         self.entry.capabilities.batch_max > 1
     }
 
-    /// Takes the rate limit's allowance for one task, or rests until there is some.
-    pub fn take_allowance(&mut self) -> bool {
-        match self.limiter.take() {
-            Ok(()) => true,
-            Err(until) => {
-                self.rest_until(until);
-                false
-            }
-        }
+    /// Takes the rate limit's allowance for one task, or rests until there is some: returns until when.
+    pub fn take_allowance(&mut self) -> Result<(), Instant> {
+        self.limiter.take().inspect_err(|until| _ = self.rest_until(*until))
     }
 
     /// Sends nothing before `until`. False if it rests at least that long already.
@@ -129,9 +138,14 @@ impl Lane {
         later
     }
 
+    /// Until when it rests, if it does at `now`.
+    pub fn resting_until(&self, now: Instant) -> Option<Instant> {
+        self.rests_until.filter(|until| now < *until)
+    }
+
     /// Whether it rests at `now`.
     pub fn is_resting(&self, now: Instant) -> bool {
-        self.rests_until.is_some_and(|until| now < until)
+        self.resting_until(now).is_some()
     }
 
     /// How many more tasks it can take, queued and in flight together.
@@ -139,20 +153,51 @@ impl Lane {
         if self.is_resting(now) {
             return 0;
         }
-        self.held_max().saturating_sub(self.queue.len() + self.in_flight)
+        self.held_max.saturating_sub(self.queue.len() + self.in_flight)
     }
 
     /// Whether it holds as many tasks as it may.
     pub fn is_full(&self) -> bool {
-        self.queue.len() + self.in_flight >= self.held_max()
+        self.queue.len() + self.in_flight >= self.held_max
     }
 
     /// Whether it should be refilled from the store.
     pub fn wants_more(&self, now: Instant) -> bool {
-        self.backlog && !self.is_resting(now) && self.queue.len() + self.in_flight <= self.held_max() / 2
+        self.backlog && !self.is_resting(now) && self.queue.len() + self.in_flight <= self.held_max / 2
     }
+}
 
-    fn held_max(&self) -> usize {
-        2 * self.entry.delivery.max_in_flight
+/// How many tasks a lane holds at most, queued and in flight together: enough to go on while more are claimed, and no
+/// more than its rate limit lets go soon.
+fn held_max(delivery: &DeliveryConfig) -> usize {
+    let soon = |window: &RateWindow| {
+        let paced = SOON.as_nanos() * u128::from(window.count.get()) / window.per.as_nanos().max(1);
+        usize::try_from(paced).unwrap_or(usize::MAX).saturating_add(window.burst.get() as usize)
+    };
+    let limited = delivery.rate_limit.iter().map(soon).min().unwrap_or(usize::MAX);
+    limited.min(2 * delivery.max_in_flight)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn a_lane_holds_no_more_than_its_rate_limit_lets_go_soon() {
+        let number = |n| NonZeroU32::new(n).expect("not zero");
+        let window =
+            |count, seconds, burst| RateWindow { count: number(count), per: Duration::from_secs(seconds), burst: number(burst) };
+        for (rate_limit, expected) in [
+            (vec![], 128),
+            (vec![window(1, 3600, 1)], 1),
+            (vec![window(10, 1, 1)], 21),
+            (vec![window(10, 1, 1), window(30, 60, 10)], 11),
+            (vec![window(u32::MAX, 1, u32::MAX)], 128),
+        ] {
+            let delivery = DeliveryConfig { rate_limit, ..DeliveryConfig::default() };
+            assert_eq!(held_max(&delivery), expected, "{:?}", delivery.rate_limit);
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! Taking outcomes in: what the pool reports becomes verdicts, and lanes learn from them.
 
 use std::{
-    cmp::Reverse,
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant, SystemTime},
 };
@@ -98,12 +97,17 @@ impl Dispatcher {
         }
         let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
         let Some(until) = now.checked_add(wait) else { return };
-        let platform = self.lanes[index].key.platform.clone();
-        let whole = error.scope() == LimitScope::Platform;
-        for (other, lane) in &mut self.lanes {
-            if (other == index || (whole && lane.key.platform == platform)) && lane.rest_until(until) {
-                self.parked.push(Reverse((until, other)));
-                let key = lane.key.clone();
+        let mut resting = vec![index];
+        if error.scope() == LimitScope::Platform {
+            let platform = self.lanes[index].key.platform.clone();
+            resting = self.lanes.iter().filter(|(_, lane)| lane.key.platform == platform).map(|(index, _)| index).collect();
+            let rests = self.platform_rests.entry(platform).or_insert(until);
+            *rests = until.max(*rests);
+        }
+        for index in resting {
+            if self.lanes[index].rest_until(until) {
+                self.park(index, until);
+                let key = self.lanes[index].key.clone();
                 self.events.publish(|| (None, EventKind::LaneParked { lane: key, wait }));
             }
         }
@@ -129,11 +133,15 @@ impl Dispatcher {
     fn requeue(&mut self, key: usize) {
         let held = self.ledger.get_mut(key).expect("just listed");
         held.with = None;
-        let index = held.lane;
+        let (index, cancelled) = (held.lane, held.cancelled);
         let lane = &mut self.lanes[index];
         lane.in_flight -= 1;
         lane.tally.in_flight.fetch_sub(1, Relaxed);
-        lane.queue.push_front(key);
+        if cancelled {
+            self.end_queued(key, Disposition::Cancelled);
+        } else {
+            lane.queue.push_front(key);
+        }
         self.ready(index);
     }
 }

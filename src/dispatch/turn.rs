@@ -41,6 +41,10 @@ impl Dispatcher {
         let entry = self.directory.load().platforms.get(&key.platform)?.clone();
         let tally = self.board.platform(&key.platform);
         let index = self.lanes.insert(Lane::new(key.clone(), entry, tally, self.clock.clone()));
+        if let Some(until) = self.platform_rests.get(&key.platform).copied() {
+            self.lanes[index].rest_until(until);
+            self.park(index, until);
+        }
         self.lane_of.insert(key.clone(), index);
         Some(index)
     }
@@ -79,7 +83,7 @@ impl Dispatcher {
                         return;
                     }
                 }
-                Readiness::Parked(until) => self.parked.push(Reverse((until, index))),
+                Readiness::Parked(until) => self.park(index, until),
                 Readiness::Waiting => {}
             }
         }
@@ -130,14 +134,25 @@ impl Dispatcher {
             let held = self.ledger.get(key).expect("what queues is in the ledger");
             if held.lease.task.head.is_expired(wall) {
                 self.end_queued(key, Disposition::Expired);
-            } else if lane.take_allowance() {
-                keys.push(key);
-            } else {
+            } else if let Err(until) = lane.take_allowance() {
                 lane.queue.push_front(key);
+                self.park(index, until);
                 break;
+            } else {
+                keys.push(key);
             }
         }
         keys
+    }
+
+    /// Lets a lane come back at `until`, unless it comes back earlier anyway: then it is looked at again. Whatever rests is
+    /// parked, even if nothing queues on it: it may have a backlog.
+    pub(super) fn park(&mut self, index: usize, until: Instant) {
+        let lane = &mut self.lanes[index];
+        if lane.parked_until.is_none_or(|parked| until < parked) {
+            lane.parked_until = Some(until);
+            self.parked.push(Reverse((until, index)));
+        }
     }
 
     /// Puts lanes whose time has come back into the ring.
@@ -147,9 +162,15 @@ impl Dispatcher {
                 break;
             }
             self.parked.pop();
-            if self.lanes.contains(index) {
-                self.claim_wanted |= self.lanes[index].wants_more(now);
-                self.ready(index);
+            let lane = &mut self.lanes[index];
+            if lane.parked_until != Some(until) {
+                continue; // it came back earlier
+            }
+            lane.parked_until = None;
+            self.claim_wanted |= lane.wants_more(now);
+            match lane.resting_until(now) {
+                Some(until) => self.park(index, until),
+                None => self.ready(index),
             }
         }
         if self.next_due.is_some_and(|due| due <= now) {
@@ -192,9 +213,10 @@ impl Dispatcher {
     }
 
     /// Ends a task that was taken off its lane's queue, without an attempt.
-    fn end_queued(&mut self, key: usize, disposition: Disposition) {
+    pub(super) fn end_queued(&mut self, key: usize, disposition: Disposition) {
         if let Some(held) = self.ledger.remove(key) {
             self.end_unsent(&held.lease, disposition);
+            self.claim_wanted |= self.lanes[held.lane].wants_more(self.clock.now());
         }
     }
 

@@ -9,7 +9,7 @@ use notifyhub_platforms::{Platform, Registry, contract::Transport};
 use rand::{TryRngCore, rngs::OsRng};
 use tokio::{runtime::Handle, sync::mpsc};
 
-use super::{Hub, Inner, StartError, parts::PartsSource, urls::UrlPlatforms};
+use super::{Hub, Inner, StartError, bounds, parts::PartsSource, urls::UrlPlatforms};
 use crate::{
     clock::{Clock, SystemClock},
     config::{Accounts, Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig},
@@ -174,6 +174,8 @@ impl HubBuilder {
     ///
     /// [`StartError`] names what cannot be used and the way out.
     pub async fn start(self) -> Result<Hub, StartError> {
+        let own = self.ready.iter().filter_map(|(name, _, delivery)| Some((name.as_str(), delivery.as_ref()?)));
+        bounds::check(&self.config, own)?;
         let runtime = self.runtime.clone().or_else(|| Handle::try_current().ok()).ok_or(StartError::NoRuntime)?;
         let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
         let registry = self.registry.clone().unwrap_or_else(Registry::builtin);
@@ -186,7 +188,7 @@ impl HubBuilder {
             registry,
             parts,
             delivery: self.config.delivery.clone(),
-            making: Mutex::new(()),
+            numbers: Mutex::default(),
         };
         let grouped: Vec<Arc<str>> =
             directory.load().groups.values().flatten().map(|target| String::from(target.clone()).into()).collect();

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `builder` | [`HubBuilder`]: everything a hub can be told, checked at [`start`](HubBuilder::start) |
+//! | `bounds` | whether values set in code are within the bounds their docs name |
 //! | `file` | [`Hub::from_config`]: a hub from a configuration file |
 //! | `submit` | [`Hub::send`], [`Hub::send_all`], [`Hub::deliver`]: from notification to stored tasks |
 //! | `accepted` | [`Accepted`] and [`Batch`]: what a caller holds afterwards |
@@ -11,6 +12,7 @@
 //! | `error` | how a call can fail |
 
 mod accepted;
+mod bounds;
 mod builder;
 mod control;
 mod error;

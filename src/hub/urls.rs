@@ -1,6 +1,9 @@
 //! Platforms that come as URLs: made when they are first named, kept until the hub ends.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use notifyhub_platforms::Registry;
 
@@ -20,8 +23,9 @@ pub struct UrlPlatforms {
     pub registry: Registry,
     pub parts: Arc<PartsSource>,
     pub delivery: DeliveryConfig,
-    /// One at a time: the same new URL named twice at once is made once. Never held across an `.await`.
-    pub making: Mutex<()>,
+    /// How many had which name. One is made at a time: the same new URL named twice at once is made once. Never held
+    /// across an `.await`.
+    pub numbers: Mutex<HashMap<Box<str>, u64>>,
 }
 
 impl UrlPlatforms {
@@ -45,7 +49,7 @@ impl UrlPlatforms {
     }
 
     fn make_one(&self, directory: &SharedDirectory, url: &str) -> Result<(), String> {
-        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = directory.load();
         if known.urls.contains_key(url) {
             return Ok(());
@@ -56,11 +60,16 @@ impl UrlPlatforms {
         let mut parts = self.parts.get().map_err(|error| error.to_string())?;
         parts.allow_private_networks = self.allowed == UrlTargets::Trusted;
         let made = self.registry.from_url(url, &parts).map_err(|error| error.to_string())?;
-        let numbered = |number| if number == 1 { made.shown.clone() } else { format!("{}#{number}", made.shown) };
-        let name = (1..)
-            .map(|number| PlatformName::internal(numbered(number)))
-            .find(|name| !known.platforms.contains_key(name))
-            .expect("some number is free");
+        // No name twice: what still waits for a platform that was removed must not go to another.
+        let number = numbers.entry(made.shown.clone().into()).or_insert(0);
+        let name = loop {
+            *number += 1;
+            let name = if *number == 1 { made.shown.clone() } else { format!("{}#{number}", made.shown) };
+            let name = PlatformName::internal(name);
+            if !known.platforms.contains_key(&name) {
+                break name;
+            }
+        };
         let recipient = made.recipient.map(Arc::from);
         let entry = Arc::new(PlatformEntry {
             name: name.clone(),

@@ -69,12 +69,15 @@ impl Supervisor {
                 Err(error) => (error.id(), why_lost(error)),
             };
             let Some(slot) = self.slots.iter().position(|slot| slot.task == Some(task)) else { continue };
-            if self.parts.scope.is_draining() || self.parts.reports.is_closed() {
-                continue;
+            if self.parts.reports.is_closed() {
+                continue; // nobody wants workers any more
             }
             let worker = WorkerKey { slot: slot as u32, epoch: self.slots[slot].epoch };
-            tracing::error!(worker = %worker, why, "worker {worker} is lost, replacing it");
+            tracing::error!(worker = %worker, why, "worker {worker} is lost");
             let _ = self.parts.reports.send(PoolEvent::Lost { worker, why }).await;
+            if self.parts.scope.is_draining() {
+                continue; // whoever waits for what it had must know, but nothing new is given out
+            }
             self.rest(slot).await;
             self.start(slot).await;
         }

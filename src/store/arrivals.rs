@@ -60,6 +60,12 @@ impl ArrivalSender {
 }
 
 impl ArrivalReceiver {
+    /// Takes no more: what was handed over already is still to be received, everything else stays in the store.
+    pub fn close(&mut self) {
+        self.set_room(0);
+        self.fresh.close();
+    }
+
     /// Says how many more tasks the dispatcher has room for.
     pub fn set_room(&self, tasks: usize) {
         self.room.store(tasks, Ordering::Relaxed);

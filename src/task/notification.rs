@@ -31,6 +31,9 @@ pub struct Notification {
     pub(crate) correlation_id: Option<Arc<str>>,
 }
 
+/// Whoever asks for a longer life means for ever.
+const SPAN_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
 /// When a notification loses its worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expiry {
@@ -43,7 +46,7 @@ impl Expiry {
     pub(crate) fn moment(self, wall: SystemTime) -> SystemTime {
         match self {
             Self::At(moment) => moment,
-            Self::After(span) => wall.checked_add(span).unwrap_or(wall),
+            Self::After(span) => wall + span.min(SPAN_MAX),
         }
     }
 }

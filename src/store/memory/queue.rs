@@ -75,21 +75,91 @@ impl WaitingTasks {
         None
     }
 
-    /// Takes due tasks within `credits`, oldest first within a lane, and names the lanes on which some are left.
+    /// Takes due tasks within `credits`, oldest first within a lane, and names the lanes on which some are left. Where the
+    /// total is not enough for all, every lane gets its share before any gets more, the one that waits longest first.
     pub fn take(&mut self, credits: &Credits) -> (Vec<Arc<Task>>, Vec<LaneKey>) {
         let (mut taken, mut left) = (Vec::new(), Vec::new());
         let named: HashMap<_, _> = credits.lanes.iter().map(|(lane, credit)| (lane, *credit)).collect();
-        self.lanes.retain(|lane, queue| {
-            let credit = named.get(lane).copied().unwrap_or(credits.others);
-            for _ in 0..credit.min(credits.total - taken.len()) {
-                let Some((_, task)) = queue.pop_first() else { break };
-                taken.push(task);
+        let credit = |lane: &LaneKey| named.get(lane).copied().unwrap_or(credits.others);
+        let mut wanting: Vec<_> = self.lanes.iter_mut().map(|(lane, queue)| (credit(lane), queue)).collect();
+        wanting.retain(|(credit, _)| *credit > 0);
+        wanting.sort_unstable_by_key(|(_, queue)| queue.first_key_value().map(|(place, _)| *place));
+        let share = (credits.total / wanting.len().max(1)).max(1);
+        for part in [share, usize::MAX] {
+            for (credit, queue) in &mut wanting {
+                for _ in 0..part.min(*credit).min(credits.total - taken.len()) {
+                    let Some((_, task)) = queue.pop_first() else { break };
+                    taken.push(task);
+                    *credit -= 1;
+                }
             }
+        }
+        self.lanes.retain(|lane, queue| {
             if !queue.is_empty() {
                 left.push(lane.clone());
             }
             !queue.is_empty()
         });
         (taken, left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notifyhub_platforms::contract::Message;
+
+    use super::*;
+    use crate::task::{Head, NotificationId, TaskId};
+
+    /// `count` tasks on each of `lanes`, one lane after the other.
+    fn waiting(lanes: &[&str], count: usize) -> WaitingTasks {
+        let mut waiting = WaitingTasks::default();
+        let head = Arc::new(Head {
+            id: NotificationId::from_bits(1),
+            message: Arc::new(Message::text("x")),
+            correlation: None,
+            accepted_at: SystemTime::UNIX_EPOCH,
+            not_before: None,
+            expires_at: None,
+        });
+        for lane in lanes.iter().flat_map(|lane| std::iter::repeat_n(lane, count)) {
+            let lane = LaneKey::whole(lane.parse().expect("a name"));
+            let task = Task { id: TaskId::from_bits(1), index: 0, head: head.clone(), lane, recipient: None };
+            let place = waiting.last_place();
+            waiting.push(&Record::waiting(&Arc::new(task), place, None));
+        }
+        waiting
+    }
+
+    fn taken(waiting: &mut WaitingTasks, total: usize) -> HashMap<String, usize> {
+        let (tasks, _) = waiting.take(&Credits { total, lanes: Vec::new(), others: 100 });
+        tasks.iter().fold(HashMap::new(), |mut counts, task| {
+            *counts.entry(task.lane.to_string()).or_default() += 1;
+            counts
+        })
+    }
+
+    #[test]
+    fn every_lane_gets_its_share_of_what_is_not_enough_for_all() {
+        let lanes = ["a", "b", "c", "d"];
+        let taken = taken(&mut waiting(&lanes, 50), 40);
+        assert_eq!(lanes.map(|lane| taken.get(lane).copied()), [Some(10); 4]);
+    }
+
+    #[test]
+    fn what_one_lane_does_not_need_others_get() {
+        let mut waiting = waiting(&["a"], 3);
+        let other = self::waiting(&["b"], 50);
+        other.lanes.into_values().flatten().for_each(|(place, task)| waiting.push_due(100 + place, task));
+        assert_eq!(taken(&mut waiting, 40), HashMap::from([("a".to_owned(), 3), ("b".to_owned(), 37)]));
+    }
+
+    #[test]
+    fn the_lanes_that_wait_longest_go_first_where_there_is_not_one_for_each() {
+        let lanes = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let mut waiting = waiting(&lanes, 2);
+        for pair in [["a", "b"], ["a", "b"], ["c", "d"], ["c", "d"], ["e", "f"]] {
+            assert_eq!(taken(&mut waiting, 2), pair.map(|lane| (lane.to_owned(), 1)).into());
+        }
     }
 }

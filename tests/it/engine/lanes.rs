@@ -81,6 +81,22 @@ async fn a_limit_of_one_recipient_does_not_stop_the_others() {
 }
 
 #[tokio::test]
+async fn a_limit_of_the_whole_platform_holds_for_lanes_that_come_later() {
+    let hosts = FakePlatform::new().with_lane(|recipient| recipient.map(str::to_owned));
+    let test = TestHub::start_with(|hub| hub.platform("hosts", hosts.clone())).await.expect("starts");
+    let limited = SendError::rate_limited("too many").with_retry_after(Some(Duration::from_secs(60)));
+    hosts.push(limited.with_scope(LimitScope::Platform));
+    let mut events = test.hub.subscribe();
+    test.hub.send(Notification::text("x").to("hosts:one")).await.expect("accepted");
+    while !matches!(events.next().await.expect("open").expect("in time").kind, EventKind::LaneParked { .. }) {}
+    let later = test.hub.send(Notification::text("x").to("hosts:two")).await.expect("accepted");
+    test.hub.deliver(Notification::text("the dispatcher has seen it").to("test")).await.expect("delivered");
+    assert_eq!(hosts.count(), 1, "the whole platform rests");
+    test.clock.advance(Duration::from_secs(60));
+    assert!(later.outcome().await.expect("known").all_delivered());
+}
+
+#[tokio::test]
 async fn a_backlog_larger_than_what_is_held_flows_through_in_order() {
     let delivery = DeliveryConfig { max_in_flight: 1, ..DeliveryConfig::default() };
     let test = TestHub::start_with(|hub| hub.delivery(delivery)).await.expect("starts");

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use notifyhub::{
-    Hub, HubError, Notification, ShutdownForced, TaskState,
+    Hub, HubError, Notification, ShutdownForced, TaskState, UrlTargets,
     event::EventKind,
     platforms::contract::SendError,
     task::DeadReason,
     testing::{FakePlatform, Reaction, TestHub},
 };
+
+use super::soon;
 
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -146,4 +148,34 @@ async fn a_dropped_send_leaves_the_notification_stored_or_not_never_half() {
     assert_eq!(counts.accepted % 20, 0);
     assert_eq!(counts.accepted, counts.waiting + counts.leased + counts.delivered);
     assert_eq!(counts.leased, 0);
+}
+
+#[tokio::test]
+async fn a_cancellation_is_told_with_the_correlation_id() {
+    let test = TestHub::start().await.expect("starts");
+    let mut events = test.hub.subscribe();
+    let later = notifyhub::clock::Clock::wall(&test.clock) + Duration::from_secs(60);
+    let notification = Notification::text("x").to("test").not_before(later).correlation_id("c-1");
+    let accepted = test.hub.send(notification).await.expect("accepted");
+    test.hub.cancel(accepted.id).await.expect("cancelled");
+    loop {
+        let event = soon(events.next()).await.expect("open").expect("in time");
+        if let EventKind::Cancelled { .. } = event.kind {
+            assert_eq!(event.correlation_id.as_ref().map(ToString::to_string), Some("c-1".to_owned()));
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_name_of_a_removed_url_is_not_given_to_another() {
+    let test = TestHub::start_with(|hub| hub.url_targets(UrlTargets::Trusted)).await.expect("starts");
+    let mut names = Vec::new();
+    for path in ["a?k=1", "b?k=2"] {
+        test.hub.send(Notification::text("x").to(format!("json://127.0.0.1:1/{path}"))).await.expect("accepted");
+        let name = test.hub.platforms().into_iter().find(|name| name.as_str() != "test").expect("there");
+        assert!(test.hub.remove_platform(&name).await);
+        names.push(name.to_string());
+    }
+    assert_eq!(names[1], format!("{}#2", names[0]), "what waits for the first must not go to the second");
 }

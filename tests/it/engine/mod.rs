@@ -1,5 +1,16 @@
 //! What a hub promises, with platforms that do as they are told.
 
+mod backlog;
+mod bounds;
 mod delivery;
+mod draining;
+mod gated_store;
 mod lanes;
 mod lifecycle;
+
+use std::{future::Future, time::Duration};
+
+/// The future's output; a promise that would be kept never is broken in half a minute.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), future).await.expect("it happens soon")
+}

@@ -1,0 +1,82 @@
+//! Whether values set in code are within the bounds their docs name. Those of a file were checked before, with their places.
+
+use std::{fmt::Display, ops::RangeInclusive, time::Duration};
+
+use super::StartError;
+use crate::config::{Config, DeliveryConfig, PoolConfig, duration};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// Checks everything of `config`, and the delivery settings of platforms that were given ready made.
+///
+/// # Errors
+///
+/// Every value that is out of bounds, with the bounds.
+pub fn check<'a>(config: &'a Config, ready: impl Iterator<Item = (&'a str, &'a DeliveryConfig)>) -> Result<(), StartError> {
+    let mut bounds = Bounds::default();
+    bounds.pool(&config.pool);
+    bounds.within("store").duration("retention", config.store.retention, MILLISECOND..=duration::DURATION_MAX);
+    bounds.within("delivery").delivery(&config.delivery);
+    let tables = config.platforms.iter().map(|(name, platform)| (name.as_str(), &platform.delivery));
+    for (name, delivery) in tables.chain(ready) {
+        bounds.within(&format!("platform `{name}`")).delivery(delivery);
+    }
+    if bounds.mistakes.is_empty() { Ok(()) } else { Err(StartError::Invalid(bounds.mistakes.join("; "))) }
+}
+
+/// The mistakes so far, and where the next is looked for.
+#[derive(Default)]
+struct Bounds {
+    place: String,
+    mistakes: Vec<String>,
+}
+
+impl Bounds {
+    fn within(&mut self, place: &str) -> &mut Self {
+        place.clone_into(&mut self.place);
+        self
+    }
+
+    fn pool(&mut self, pool: &PoolConfig) {
+        self.within("pool");
+        self.number("min_workers", pool.min_workers, 1..=1024);
+        self.number("slots", pool.slots, 1..=65_536);
+        self.number("batch_size", pool.batch_size, 1..=10_000);
+        self.number("threads", pool.threads, 0..=1024);
+        self.duration("linger", pool.linger, Duration::ZERO..=MINUTE);
+    }
+
+    fn delivery(&mut self, delivery: &DeliveryConfig) {
+        let long = MILLISECOND..=duration::DURATION_MAX;
+        self.duration("timeout", delivery.timeout, MILLISECOND..=HOUR);
+        self.number("max_attempts", delivery.max_attempts as usize, 1..=1000);
+        self.number("max_in_flight", delivery.max_in_flight, 1..=65_536);
+        self.duration("retry_after_max", delivery.retry_after_max, long.clone());
+        let backoff = &delivery.backoff;
+        self.duration("backoff.initial", backoff.initial, long.clone());
+        self.duration("backoff.max", backoff.max, backoff.initial..=duration::DURATION_MAX);
+        self.number("backoff.factor_permille", backoff.factor_permille as usize, 1000..=1_000_000);
+        for window in &delivery.rate_limit {
+            self.duration("rate_limit.per", window.per, Duration::from_nanos(1)..=duration::DURATION_MAX);
+            self.number("rate_limit.burst", window.burst.get() as usize, 1..=window.count.get() as usize);
+        }
+    }
+
+    fn number(&mut self, name: &str, value: usize, range: RangeInclusive<usize>) {
+        if !range.contains(&value) {
+            self.report(name, value, range.start(), range.end());
+        }
+    }
+
+    fn duration(&mut self, name: &str, value: Duration, range: RangeInclusive<Duration>) {
+        if !range.contains(&value) {
+            self.report(name, duration::written(value), duration::written(*range.start()), duration::written(*range.end()));
+        }
+    }
+
+    fn report(&mut self, name: &str, value: impl Display, min: impl Display, max: impl Display) {
+        self.mistakes.push(format!("{}: `{name}` is {value}, expected {min} to {max}", self.place));
+    }
+}

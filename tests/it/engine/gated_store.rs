@@ -1,0 +1,103 @@
+//! The memory store behind gates: a test says when its calls go through.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use notifyhub::{
+    Counts, Durability, NotificationId, Outcome,
+    store::{
+        ArrivalSender, Cancelled, Claimed, Credits, Enqueued, LeaseToken, MemoryLimits, MemoryStore, Released, Settled,
+        Settlement, Store, StoreError, Submission,
+    },
+    task::Task,
+};
+use tokio::sync::watch;
+
+/// A door that calls go through while it is open.
+#[derive(Debug)]
+pub struct Gate {
+    open: watch::Sender<bool>,
+    waiting: watch::Sender<usize>,
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self { open: watch::Sender::new(true), waiting: watch::Sender::new(0) }
+    }
+
+    pub fn close(&self) {
+        self.open.send_replace(false);
+    }
+
+    pub fn open(&self) {
+        self.open.send_replace(true);
+    }
+
+    /// Waits until a call stands before the closed gate.
+    pub async fn wait_for_call(&self) {
+        self.waiting.subscribe().wait_for(|waiting| *waiting > 0).await.expect("this gate is kept");
+    }
+
+    async fn pass(&self) {
+        self.waiting.send_modify(|waiting| *waiting += 1);
+        self.open.subscribe().wait_for(|open| *open).await.expect("this gate is kept");
+        self.waiting.send_modify(|waiting| *waiting -= 1);
+    }
+}
+
+/// A memory store with gates before two of its calls.
+#[derive(Debug)]
+pub struct GatedStore {
+    store: MemoryStore,
+    pub enqueue: Gate,
+    pub claim: Gate,
+}
+
+impl GatedStore {
+    /// All gates open, on the clock of the hub.
+    pub fn new(clock: Arc<dyn notifyhub::clock::Clock>) -> Arc<Self> {
+        let store = MemoryStore::new(MemoryLimits::default(), clock);
+        Arc::new(Self { store, enqueue: Gate::new(), claim: Gate::new() })
+    }
+}
+
+#[async_trait]
+impl Store for GatedStore {
+    fn durability(&self) -> Durability {
+        self.store.durability()
+    }
+
+    fn announce_to(&self, arrivals: ArrivalSender) {
+        self.store.announce_to(arrivals);
+    }
+
+    async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
+        self.enqueue.pass().await;
+        self.store.enqueue(submissions).await
+    }
+
+    async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError> {
+        self.claim.pass().await;
+        self.store.claim(credits).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError> {
+        self.store.settle(settlements).await
+    }
+
+    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
+        self.store.release(leases).await
+    }
+
+    async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {
+        self.store.cancel(notification).await
+    }
+
+    async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError> {
+        self.store.find(notification).await
+    }
+
+    fn counts(&self) -> Counts {
+        self.store.counts()
+    }
+}
