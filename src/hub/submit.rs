@@ -50,8 +50,9 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`HubError::InBatch`] names the first notification that was refused; nothing is stored then. A store that
-    /// fills up half-way is [`HubError::Store`], and what was stored before stays accepted.
+    /// [`HubError::InBatch`] names the first notification that was refused; nothing is stored then. Two things only the
+    /// store can tell: that it is full ([`HubError::Store`]), and that an idempotency key was used for other content;
+    /// what it had taken by then stays accepted.
     pub async fn send_all(&self, notifications: impl IntoIterator<Item = Notification>) -> Result<Batch, HubError> {
         let checked = notifications.into_iter().enumerate();
         let submissions: Result<Vec<_>, _> =

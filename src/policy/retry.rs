@@ -24,6 +24,9 @@ use crate::{
 /// How many tries a task may have for each counted attempt: bounds a platform that rate limits for ever.
 const TRIES_PER_ATTEMPT_MAX: u32 = 50;
 
+/// Shortest wait after being rate limited, for platforms that ask for none at all.
+const RATE_LIMITED_WAIT_MIN: Duration = Duration::from_millis(100);
+
 /// Shortest wait after being rate limited without a word on how long.
 const RATE_LIMITED_WAIT: Duration = Duration::from_secs(1);
 
@@ -75,7 +78,7 @@ pub fn judge(result: &Result<Receipt, SendError>, case: Judgement<'_>, rng: &mut
 fn wait(error: &SendError, config: &DeliveryConfig, failed: u32, rng: &mut impl Rng) -> Duration {
     let asked = error.retry_after().map(|wait| wait.min(config.retry_after_max));
     match (error.kind(), asked) {
-        (ErrorKind::RateLimited, Some(asked)) => asked,
+        (ErrorKind::RateLimited, Some(asked)) => asked.max(RATE_LIMITED_WAIT_MIN),
         (ErrorKind::RateLimited, None) => RATE_LIMITED_WAIT.max(full_jitter(&config.backoff, failed.max(1), rng)),
         (_, asked) => full_jitter(&config.backoff, failed, rng).max(asked.unwrap_or_default()),
     }
@@ -129,6 +132,13 @@ mod tests {
         assert_eq!(disposition, Disposition::Retry { due: NOW + Duration::from_secs(3), counts: false });
         let disposition = after(limited(), |case, config| (case.tries, config.max_attempts) = (100, 2));
         assert_eq!(disposition, Disposition::Dead(DeadReason::OutOfAttempts));
+    }
+
+    #[test]
+    fn a_retry_after_of_nothing_is_no_busy_loop() {
+        let limited = SendError::rate_limited("slow down").with_retry_after(Some(Duration::ZERO));
+        let disposition = after(limited, |_, _| ());
+        assert_eq!(disposition, Disposition::Retry { due: NOW + RATE_LIMITED_WAIT_MIN, counts: false });
     }
 
     #[test]

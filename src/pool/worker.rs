@@ -7,6 +7,7 @@
 
 use std::{
     any::Any,
+    collections::VecDeque,
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
@@ -59,6 +60,8 @@ pub struct Worker {
     clock: Arc<dyn Clock>,
     sends: FuturesUnordered<Sending>,
     under_way: usize,
+    /// Sends that have no free slot yet, with how many slots each takes.
+    waiting: VecDeque<(usize, Sending)>,
 }
 
 /// What woke a worker.
@@ -79,8 +82,8 @@ impl Worker {
         let (inbox_sender, inbox) = mpsc::channel(settings.inbox_jobs_max);
         let taken = Arc::new(AtomicU64::new(0));
         let started = PoolEvent::Started { worker: key, inbox: inbox_sender, taken: taken.clone() };
-        let sends = FuturesUnordered::new();
-        (Self { key, settings, inbox, taken, reports, clock, sends, under_way: 0 }, started)
+        let (sends, waiting) = (FuturesUnordered::new(), VecDeque::new());
+        (Self { key, settings, inbox, taken, reports, clock, sends, under_way: 0, waiting }, started)
     }
 
     /// Works until its inbox is closed and everything in it is sent, or nobody wants its reports.
@@ -90,6 +93,7 @@ impl Worker {
                 Turn::Took(job) => self.start(job),
                 Turn::Finished(sends) => {
                     self.under_way -= sends.len();
+                    self.begin();
                     if self.reports.send(PoolEvent::Done { worker: self.key, sends }).await.is_err() {
                         return;
                     }
@@ -111,7 +115,7 @@ impl Worker {
         if !finished.is_empty() {
             return Poll::Ready(Turn::Finished(finished));
         }
-        if self.under_way >= self.settings.slots {
+        if self.under_way >= self.settings.slots || !self.waiting.is_empty() {
             return Poll::Pending;
         }
         match self.inbox.poll_recv(context) {
@@ -123,14 +127,27 @@ impl Worker {
 
     fn start(&mut self, job: Job) {
         self.taken.fetch_add(1, Ordering::Release);
-        self.under_way += job.items.len();
         let Job { platform, timeout, native_batch, items } = job;
         if native_batch {
-            self.sends.push(Box::pin(send_batch(platform, items, timeout, self.clock.clone())));
-            return;
+            let envelopes = items.len();
+            self.waiting.push_back((envelopes, Box::pin(send_batch(platform, items, timeout, self.clock.clone()))));
+        } else {
+            let clock = &self.clock;
+            let one = |item| -> Sending { Box::pin(send_one(platform.clone(), item, timeout, clock.clone())) };
+            self.waiting.extend(items.into_iter().map(|item| (1, one(item))));
         }
-        for item in items {
-            self.sends.push(Box::pin(send_one(platform.clone(), item, timeout, self.clock.clone())));
+        self.begin();
+    }
+
+    /// Begins what waits, as far as there are free slots; a batch larger than all slots goes alone.
+    fn begin(&mut self) {
+        while let Some((envelopes, sending)) = self.waiting.pop_front() {
+            if self.under_way > 0 && self.under_way + envelopes > self.settings.slots {
+                self.waiting.push_front((envelopes, sending));
+                return;
+            }
+            self.under_way += envelopes;
+            self.sends.push(sending);
         }
     }
 }
@@ -138,7 +155,7 @@ impl Worker {
 async fn send_one(platform: Arc<dyn Platform>, item: Item, timeout: Duration, clock: Arc<dyn Clock>) -> Finished {
     let Item { key, envelope } = item;
     let started = clock.now();
-    let sent = guarded(platform.send(&envelope), started + timeout, &*clock).await;
+    let sent = guarded(async { platform.send(&envelope).await }, started + timeout, &*clock).await;
     let result = sent.unwrap_or_else(Err);
     Finished::One(Done { key, started, took: clock.now().saturating_duration_since(started), result })
 }
@@ -146,7 +163,7 @@ async fn send_one(platform: Arc<dyn Platform>, item: Item, timeout: Duration, cl
 async fn send_batch(platform: Arc<dyn Platform>, items: Vec<Item>, timeout: Duration, clock: Arc<dyn Clock>) -> Finished {
     let (keys, envelopes): (Vec<_>, Vec<Envelope>) = items.into_iter().map(|item| (item.key, item.envelope)).unzip();
     let started = clock.now();
-    let sent = guarded(platform.send_batch(&envelopes), started + timeout, &*clock).await;
+    let sent = guarded(async { platform.send_batch(&envelopes).await }, started + timeout, &*clock).await;
     let results = match sent {
         Ok(results) if results.len() == keys.len() => results,
         Ok(results) => {
@@ -161,11 +178,17 @@ async fn send_batch(platform: Arc<dyn Platform>, items: Vec<Item>, timeout: Dura
 
 /// Runs an adapter's future under a deadline and a panic guard. Both ends are ambiguous: it may have sent.
 async fn guarded<T>(sending: impl Future<Output = T>, deadline: Instant, clock: &dyn Clock) -> Result<T, SendError> {
-    let sending = std::pin::pin!(AssertUnwindSafe(sending).catch_unwind());
-    match select(sending, clock.sleep_until(deadline)).await {
-        Either::Left((Ok(answer), _)) => Ok(answer),
-        Either::Left((Err(panic), _)) => Err(SendError::ambiguous(format!("the adapter panicked: {}", panic_text(&*panic)))),
-        Either::Right(_) => Err(SendError::ambiguous("no answer within the timeout")),
+    let bounded = async {
+        // Dropped at the end of this block, so that a panic of that is caught too.
+        let sending = std::pin::pin!(sending);
+        match select(sending, clock.sleep_until(deadline)).await {
+            Either::Left((answer, _)) => Ok(answer),
+            Either::Right(_) => Err(SendError::ambiguous("no answer within the timeout")),
+        }
+    };
+    match AssertUnwindSafe(bounded).catch_unwind().await {
+        Ok(ended) => ended,
+        Err(panic) => Err(SendError::ambiguous(format!("the adapter panicked: {}", panic_text(&*panic)))),
     }
 }
 

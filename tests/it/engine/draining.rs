@@ -44,13 +44,21 @@ async fn what_is_stored_while_the_hub_drains_waits_and_is_not_sent() {
     assert_eq!((test.platform.count(), test.hub.stats().tasks.leased), (0, 0));
 }
 
-/// Kills its worker when a send is given up.
+/// Kills its worker when a send is given up: with a panic whose payload panics again once the first is caught.
 #[derive(Debug)]
 struct Deadly;
 
 struct PanicsWhenDropped;
 
 impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        std::panic::panic_any(Payload);
+    }
+}
+
+struct Payload;
+
+impl Drop for Payload {
     #[expect(clippy::panic, reason = "that is what it is for")]
     fn drop(&mut self) {
         panic!("dropped");

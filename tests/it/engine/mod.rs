@@ -7,6 +7,7 @@ mod draining;
 mod gated_store;
 mod lanes;
 mod lifecycle;
+mod workers;
 
 use std::{future::Future, time::Duration};
 
