@@ -51,6 +51,7 @@ struct Deadly;
 struct PanicsWhenDropped;
 
 impl Drop for PanicsWhenDropped {
+    #[expect(clippy::panic, reason = "that is what it is for")]
     fn drop(&mut self) {
         std::panic::panic_any(Payload);
     }
