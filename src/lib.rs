@@ -24,7 +24,7 @@
 //! - `pool`: workers, their supervisor, the balancer.
 //! - `dispatch`: one task that owns every lane and every lease.
 //! - `hub`: the front door, [`Hub`].
-//! - [`testing`] (feature `testing`): what your own tests need.
+//! - `testing` (feature `testing`): what your own tests need.
 //! - `cli` (feature `cli`): the command.
 //!
 //! The way of a notification: [`Hub::send`] → `routing` → [`store`] → `dispatch` → `pool` → an adapter of
@@ -36,7 +36,7 @@
 //! |---|---|---|
 //! | `email` | yes | the `email` platform (lettre) |
 //! | `cli` | yes | the command, with its terminal code and allocator |
-//! | `testing` | no | [`testing`] and the platforms' testkit |
+//! | `testing` | no | the module `testing` and the platforms' testkit |
 
 #[cfg(feature = "cli")]
 pub mod cli;
