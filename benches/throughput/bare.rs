@@ -88,7 +88,7 @@ pub async fn reqwest(url: &str, in_flight: usize, count: usize) -> Result<(Durat
         .retry(reqwest::retry::never())
         .no_proxy()
         .referer(false)
-        .user_agent(concat!("notifyhub/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")"))
+        .user_agent(concat!("notifyhub/", env!("CARGO_PKG_VERSION"), " (notification dispatch)"))
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(11))
         .pool_idle_timeout(Duration::from_secs(90))

@@ -18,7 +18,7 @@ use crate::contract::{Endpoint, HttpRequest, HttpResponse, NetworkPolicy, Transp
 /// Longest body of an answer that is kept; what is longer is cut and its connection closed.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-const USER_AGENT: &str = concat!("notifyhub/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
+const USER_AGENT: &str = concat!("notifyhub/", env!("CARGO_PKG_VERSION"), " (notification dispatch)");
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How [`ReqwestTransport`] connects.

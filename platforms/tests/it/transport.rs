@@ -48,9 +48,8 @@ async fn a_request_arrives_byte_by_byte_and_its_answer_comes_back() {
     assert_eq!((answer.status, &answer.body[..], answer.truncated), (StatusCode::CREATED, &b"done"[..], false));
     assert_eq!(answer.headers["x-id"], "7");
     let head = format!(
-        "POST /a/b?c=d HTTP/1.1\r\ncontent-type: text/plain\r\naccept: */*\r\nuser-agent: notifyhub/{} (+{})\r\nhost: {}\r\ncontent-length: 5\r\n\r\n",
+        "POST /a/b?c=d HTTP/1.1\r\ncontent-type: text/plain\r\naccept: */*\r\nuser-agent: notifyhub/{} (notification dispatch)\r\nhost: {}\r\ncontent-length: 5\r\n\r\n",
         env!("CARGO_PKG_VERSION"),
-        env!("CARGO_PKG_REPOSITORY"),
         server.address(),
     );
     let [request] = &server.requests()[..] else { panic!("one request") };

@@ -14,9 +14,8 @@ async fn a_bare_text_arrives_byte_by_byte() {
     let request = arrives(json!({}), &envelope(Message::text("disk \"full\""))).await;
     let expected = format!(
         "POST /hook HTTP/1.1\r\nwebhook-id: {ID}\r\nwebhook-timestamp: {NOW}\r\ncontent-type: application/json\r\naccept: */*\r\n\
-         user-agent: notifyhub/{} (+{})\r\nhost: {}\r\ncontent-length: 135\r\n\r\n",
+         user-agent: notifyhub/{} (notification dispatch)\r\nhost: {}\r\ncontent-length: 135\r\n\r\n",
         env!("CARGO_PKG_VERSION"),
-        env!("CARGO_PKG_REPOSITORY"),
         request.header("host"),
     );
     assert_eq!(std::str::from_utf8(&request.head), Ok(&*expected));
