@@ -23,6 +23,10 @@ impl Dispatcher {
             self.end_unsent(&lease, Disposition::Dead(DeadReason::PlatformGone));
             return;
         };
+        if lease.task.head.expires_at.is_some() && lease.task.head.is_expired(self.clock.wall()) {
+            self.end_unsent(&lease, Disposition::Expired);
+            return;
+        }
         if self.lanes[index].is_full() {
             self.overflow.push((lease.token, lease.task));
             return;
@@ -83,7 +87,10 @@ impl Dispatcher {
                         return;
                     }
                 }
-                Readiness::Parked(until) => self.park(index, until),
+                Readiness::Parked(until) => {
+                    let until = self.end_expired(index, until, now, wall);
+                    self.park(index, until);
+                }
                 Readiness::Waiting => {}
             }
         }
@@ -145,6 +152,23 @@ impl Dispatcher {
         keys
     }
 
+    /// Ends what has expired on a lane that may not send before `until`; returns when the lane is to be looked at next.
+    fn end_expired(&mut self, index: usize, until: Instant, now: Instant, wall: SystemTime) -> Instant {
+        let (mut next, mut expired) = (until, Vec::new());
+        let ledger = &self.ledger;
+        self.lanes[index].queue.retain(|key| {
+            let held = ledger.get(*key).expect("what queues is in the ledger");
+            let Some(expires_at) = held.lease.task.head.expires_at else { return true };
+            match expires_at.duration_since(wall).ok().filter(|left| !left.is_zero()) {
+                Some(left) => next = next.min(now.checked_add(left).unwrap_or(next)),
+                None => expired.push(*key),
+            }
+            expired.last() != Some(key)
+        });
+        expired.into_iter().for_each(|key| self.end_queued(key, Disposition::Expired));
+        next
+    }
+
     /// Lets a lane come back at `until`, unless it comes back earlier anyway: then it is looked at again. Whatever rests is
     /// parked, even if nothing queues on it: it may have a backlog.
     pub(super) fn park(&mut self, index: usize, until: Instant) {
@@ -169,8 +193,8 @@ impl Dispatcher {
             lane.parked_until = None;
             self.claim_wanted |= lane.wants_more(now);
             match lane.resting_until(now) {
-                Some(until) => self.park(index, until),
-                None => self.ready(index),
+                Some(until) if lane.queue.is_empty() => self.park(index, until),
+                _ => self.ready(index),
             }
         }
         if self.next_due.is_some_and(|due| due <= now) {

@@ -89,7 +89,7 @@ pub struct Claimed {
     pub leases: Vec<Lease>,
     /// Lanes on which due tasks were left for want of credit.
     pub left: Vec<LaneKey>,
-    /// When the next waiting task becomes due, if one waits for its time.
+    /// When the next waiting task becomes due or expires, if one does.
     pub next_due: Option<SystemTime>,
 }
 
@@ -168,7 +168,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Stores submissions, each with all its tasks or not at all; answers in order.
     async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError>;
 
-    /// Claims due tasks within `credits`.
+    /// Claims due tasks within `credits`, and whatever has expired besides: ending it needs no credit.
     async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError>;
 
     /// Writes what became of claimed tasks; answers in order.

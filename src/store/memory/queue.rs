@@ -17,6 +17,8 @@ use crate::{
 pub struct WaitingTasks {
     lanes: HashMap<LaneKey, BTreeMap<u64, Arc<Task>>>,
     calendar: BTreeMap<(SystemTime, u64), Arc<Task>>,
+    /// When waiting tasks expire, and since when they are or will be due.
+    expiries: BTreeMap<(SystemTime, u64), (Option<SystemTime>, Arc<Task>)>,
     next_place: u64,
 }
 
@@ -34,6 +36,9 @@ impl WaitingTasks {
 
     /// Takes in a task that waits: in the calendar until it is due, else on its lane.
     pub fn push(&mut self, record: &Record) {
+        if let Some(expires_at) = record.task.head.expires_at {
+            self.expiries.insert((expires_at, record.place), (record.due, record.task.clone()));
+        }
         match record.due {
             Some(due) => _ = self.calendar.insert((due, record.place), record.task.clone()),
             None => self.push_due(record.place, record.task.clone()),
@@ -49,30 +54,50 @@ impl WaitingTasks {
 
     /// Takes a task out, wherever it waits.
     pub fn remove(&mut self, record: &Record) {
-        if let Some(due) = record.due
-            && self.calendar.remove(&(due, record.place)).is_some()
+        if let Some(expires_at) = record.task.head.expires_at {
+            self.expiries.remove(&(expires_at, record.place));
+        }
+        self.remove_from_queue(record.due, record.place, &record.task);
+    }
+
+    fn remove_from_queue(&mut self, due: Option<SystemTime>, place: u64, task: &Task) {
+        if let Some(due) = due
+            && self.calendar.remove(&(due, place)).is_some()
         {
             return;
         }
-        if let Some(queue) = self.lanes.get_mut(&record.task.lane) {
-            queue.remove(&record.place);
+        if let Some(queue) = self.lanes.get_mut(&task.lane) {
+            queue.remove(&place);
             if queue.is_empty() {
-                self.lanes.remove(&record.task.lane);
+                self.lanes.remove(&task.lane);
             }
         }
     }
 
-    /// Moves what has become due into its lane, and tells when the next will.
-    pub fn promote(&mut self, wall: SystemTime) -> Option<SystemTime> {
-        while let Some(entry) = self.calendar.first_entry() {
-            let (due, place) = *entry.key();
-            if due > wall {
-                return Some(due);
-            }
-            let task = entry.remove();
+    /// Takes out what has expired, wherever it waits: nobody needs credit to end it.
+    pub fn take_expired(&mut self, wall: SystemTime) -> Vec<Arc<Task>> {
+        let mut expired = Vec::new();
+        while let Some(entry) = self.expiries.first_entry().filter(|entry| entry.key().0 <= wall) {
+            let ((_, place), (due, task)) = entry.remove_entry();
+            self.remove_from_queue(due, place, &task);
+            expired.push(task);
+        }
+        expired
+    }
+
+    /// When the next task becomes due or expires.
+    pub fn next_moment(&self) -> Option<SystemTime> {
+        let due = self.calendar.first_key_value().map(|((due, _), _)| *due);
+        let expiry = self.expiries.first_key_value().map(|((expires_at, _), _)| *expires_at);
+        due.into_iter().chain(expiry).min()
+    }
+
+    /// Moves what has become due into its lane.
+    pub fn promote(&mut self, wall: SystemTime) {
+        while let Some(entry) = self.calendar.first_entry().filter(|entry| entry.key().0 <= wall) {
+            let ((_, place), task) = entry.remove_entry();
             self.push_due(place, task);
         }
-        None
     }
 
     /// Takes due tasks within `credits`, oldest first within a lane, and names the lanes on which some are left. Where the
@@ -88,7 +113,10 @@ impl WaitingTasks {
         for part in [share, usize::MAX] {
             for (credit, queue) in &mut wanting {
                 for _ in 0..part.min(*credit).min(credits.total - taken.len()) {
-                    let Some((_, task)) = queue.pop_first() else { break };
+                    let Some((place, task)) = queue.pop_first() else { break };
+                    if let Some(expires_at) = task.head.expires_at {
+                        self.expiries.remove(&(expires_at, place));
+                    }
                     taken.push(task);
                     *credit -= 1;
                 }

@@ -21,7 +21,7 @@ use crate::{
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Notifications and tasks, and what they wait for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Shelf {
     notifications: HashMap<NotificationId, Entry, FixedState>,
     waiting: WaitingTasks,
@@ -52,17 +52,7 @@ struct OpenEntry {
 
 impl Shelf {
     pub fn new(limits: MemoryLimits) -> Self {
-        Self {
-            notifications: HashMap::default(),
-            waiting: WaitingTasks::default(),
-            finished: VecDeque::new(),
-            keys: HashMap::new(),
-            key_ages: VecDeque::new(),
-            counts: Counts::default(),
-            next_token: 0,
-            arrivals: None,
-            limits,
-        }
+        Self { limits, ..Self::default() }
     }
 
     pub fn announce_to(&mut self, arrivals: ArrivalSender) {
@@ -129,10 +119,11 @@ impl Shelf {
     }
 
     pub fn claim(&mut self, credits: &Credits, wall: SystemTime) -> Claimed {
-        let next_due = self.waiting.promote(wall);
+        let expired = self.waiting.take_expired(wall);
+        self.waiting.promote(wall);
         let (tasks, left) = self.waiting.take(credits);
         let mut leases = Vec::with_capacity(tasks.len());
-        for task in tasks {
+        for task in expired.into_iter().chain(tasks) {
             let record = record(&mut self.notifications, &task).expect("what waits is stored");
             debug_assert!(record.state.may_become(TaskState::Leased));
             (record.state, record.token, record.due) = (TaskState::Leased, token(&mut self.next_token), None);
@@ -140,7 +131,7 @@ impl Shelf {
             self.counts.waiting -= 1;
             self.counts.leased += 1;
         }
-        Claimed { leases, left, next_due }
+        Claimed { leases, left, next_due: self.waiting.next_moment() }
     }
 
     pub fn settle(&mut self, settlement: &Settlement, wall: SystemTime) -> Settled {

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use notifyhub::{
-    Notification,
+    Notification, TaskState,
     clock::Clock,
     config::{DeliveryConfig, RateWindow},
     event::EventKind,
@@ -66,6 +66,24 @@ async fn being_told_to_slow_down_parks_the_lane_and_costs_no_attempt() {
     }
     let outcomes = batch.outcomes(|_| ()).await.expect("known");
     assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
+}
+
+#[tokio::test]
+async fn what_expires_while_its_lane_rests_is_told_at_its_time() {
+    let test = TestHub::start().await.expect("starts");
+    test.platform.push(SendError::rate_limited("slow down").with_retry_after(Some(Duration::from_secs(3600))));
+    let mut events = test.hub.subscribe();
+    let limited = test.hub.send(Notification::text("limited").to("test")).await.expect("accepted");
+    while !matches!(events.next().await.expect("open").expect("in time").kind, EventKind::LaneParked { .. }) {}
+    // More than the lane holds: some wait in the store.
+    let hurried = (0..400).map(|n| Notification::text(format!("{n}")).to("test").expires_in(Duration::from_secs(5)));
+    let hurried = test.hub.send_all(hurried).await.expect("accepted");
+    test.clock.advance(Duration::from_secs(6));
+    for outcome in super::soon(hurried.outcomes(|_| ())).await.expect("known") {
+        assert_eq!((outcome.targets[0].state, outcome.targets[0].attempts.len()), (TaskState::Expired, 0));
+    }
+    test.clock.advance(Duration::from_secs(3600));
+    assert!(super::soon(limited.outcome()).await.expect("known").all_delivered());
 }
 
 #[tokio::test]
