@@ -133,8 +133,15 @@ impl Worker {
             self.waiting.push_back((envelopes, Box::pin(send_batch(platform, items, timeout, self.clock.clone()))));
         } else {
             let clock = &self.clock;
-            let one = |item| -> Sending { Box::pin(send_one(platform.clone(), item, timeout, clock.clone())) };
-            self.waiting.extend(items.into_iter().map(|item| (1, one(item))));
+            for item in items {
+                let sending = Box::pin(send_one(platform.clone(), item, timeout, clock.clone()));
+                if self.waiting.is_empty() && self.under_way < self.settings.slots {
+                    self.under_way += 1;
+                    self.sends.push(sending);
+                } else {
+                    self.waiting.push_back((1, sending));
+                }
+            }
         }
         self.begin();
     }

@@ -62,15 +62,18 @@ pub async fn exchange(
 ) -> Result<Receipt, SendError> {
     let request = protocol.request(envelope)?;
     let mut response = transport.exchange(request).await?;
-    if !response.body.is_empty() {
+    if response.body.len() >= SECRET_BYTES_MIN {
         redact(&mut response, &protocol.secrets());
     }
     protocol.classify(&response)
 }
 
+/// Shorter secrets are not looked for: they are part of ordinary words.
+const SECRET_BYTES_MIN: usize = 4;
+
 /// Replaces every secret of at least four bytes in the body of an answer.
 pub fn redact(response: &mut HttpResponse, secrets: &[&Secret]) {
-    for secret in secrets.iter().map(|secret| secret.expose().as_bytes()).filter(|secret| secret.len() >= 4) {
+    for secret in secrets.iter().map(|secret| secret.expose().as_bytes()).filter(|secret| secret.len() >= SECRET_BYTES_MIN) {
         if let Some(first) = find(&response.body, secret) {
             response.body = replace_from(&response.body, secret, first);
         }
