@@ -2,8 +2,8 @@
 //!
 //! # Why not a task per send?
 //!
-//! A spawned task per send costs 12 % of the throughput of a fast platform, a task per slot 5 %; one
-//! `FuturesUnordered` per worker costs neither. What it cannot do is survive an adapter that blocks its thread.
+//! Every spawned task is one more wake-up and one more hop per send, which a fast platform feels; one
+//! `FuturesUnordered` per worker has neither. What it cannot do is survive an adapter that blocks its thread.
 
 use std::{
     any::Any,
