@@ -3,9 +3,9 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::{duration, rate};
+use super::{duration, permille, rate};
 
 /// What becomes of an attempt that may or may not have arrived.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ pub struct Backoff {
     #[schemars(schema_with = "duration::schema")]
     pub max: Duration,
     /// What the bound is multiplied with each time, in thousandths. Default: 3000 (`factor = 3.0`). From 1000 to 1000000.
-    #[serde(rename = "factor", serialize_with = "write_permille", deserialize_with = "read_permille")]
+    #[serde(rename = "factor", with = "permille")]
     #[schemars(with = "f64", range(min = 1, max = 1000))]
     #[schemars(description = "What the bound is multiplied with each time, 1 to 1000. Default: 3.0.")]
     pub factor_permille: u32,
@@ -95,18 +95,5 @@ impl Default for DeliveryConfig {
             max_in_flight: 64,
             rate_limit: Vec::new(),
         }
-    }
-}
-
-fn write_permille<S: Serializer>(permille: &u32, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(f64::from(*permille) / 1000.0)
-}
-
-fn read_permille<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let factor = f64::deserialize(deserializer)?;
-    if (1.0..=1000.0).contains(&factor) {
-        Ok((factor * 1000.0).round() as u32)
-    } else {
-        Err(serde::de::Error::custom("expected a number from 1 to 1000"))
     }
 }

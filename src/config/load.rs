@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Config, ConfigErrors, Entry, Loaded, Sources,
+    Config, ConfigErrors, Entry, Loaded, PoolConfig, Sources,
     accounts::{self, Accounts},
     check, env, file, groups,
     layering::{self, Merged},
@@ -17,6 +17,7 @@ use super::{
     shape::Shape,
     source::{Layer, Source},
     tree::Node,
+    whole_pool,
 };
 
 /// Reads a configuration. No platform is built and no secret is fetched: see [`load_and_build`].
@@ -143,8 +144,11 @@ impl<'a> Draft<'a> {
     }
 
     fn finish(&mut self, registry: &Registry, parts: Option<&Parts>) -> (Option<Config>, Accounts) {
-        let (pool, store, delivery, telemetry) =
+        let (pool, store, delivery, telemetry): (Option<PoolConfig>, _, _, _) =
             (self.section("pool"), self.section("store"), self.section("delivery"), self.section("telemetry"));
+        if let Some(pool) = &pool {
+            whole_pool::check(self, pool);
+        }
         let platforms = accounts::read(self);
         let accounts = parts.map(|parts| accounts::build(self, &platforms, registry, parts)).unwrap_or_default();
         let groups = groups::read(self, &platforms, &accounts, registry, parts);

@@ -6,7 +6,7 @@
 //! | `store` | `[store]`: where accepted work is kept |
 //! | `delivery` | `[delivery]` and what a platform may override: timeouts, retries, limits |
 //! | `platform` | `[platforms.NAME]` |
-//! | `telemetry` | `[telemetry]`: logs |
+//! | `telemetry` | `[telemetry]`: logs and metrics |
 //!
 //! How it is read, from [`Sources`] to [`Loaded`]:
 //!
@@ -16,9 +16,9 @@
 //! | `source`, `file`, `env` | where it comes from: each source becomes a `tree` of values with their places |
 //! | `schema`, `shape` | what may stand where: one JSON Schema, derived from the structs and the adapters' own |
 //! | `check`, `value` | whether each source fits: every unknown key, wrong type, word and bound |
-//! | `duration`, `rate` | values written as text |
+//! | `duration`, `rate`, `permille` | values that are written otherwise than they are kept |
 //! | `layering` | defaults < files < environment < flags, by figment |
-//! | `accounts`, `groups` | what only the whole can tell: missing keys, what adapters refuse, references |
+//! | `accounts`, `groups`, `whole_pool` | what only the whole can tell: missing keys, what adapters refuse, references |
 //! | `mistake`, `suggest`, `reserved` | what is reported: place, excerpt, "did you mean", keys of later versions |
 //! | `catalogue` | every key in words, and a file to start from |
 //! | `loaded` | what comes out: each value with its origin, secrets left out |
@@ -32,7 +32,7 @@ pub use load::{load, load_and_build};
 pub use loaded::{Entry, Loaded};
 pub use mistake::{ConfigErrors, Mistake};
 pub use platform::PlatformConfig;
-pub use pool::{PoolConfig, Strategy};
+pub use pool::{Affinity, AffinityConfig, PoolConfig, Strategy};
 pub use schema::schema;
 pub use source::{Flag, Origin, Sources};
 pub use store::{StoreConfig, StoreKind};
@@ -52,6 +52,7 @@ mod layering;
 mod load;
 mod loaded;
 mod mistake;
+mod permille;
 mod platform;
 mod pool;
 mod rate;
@@ -66,6 +67,7 @@ mod telemetry;
 mod tests;
 mod tree;
 mod value;
+mod whole_pool;
 
 /// Everything a hub is configured with.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -1,25 +1,10 @@
 //! Keys and words that are promised but do nothing in this version: they are refused, not ignored.
 
 /// Keys, by section. A whole section ends in nothing.
-const KEYS: [(&str, &[&str]); 8] = [
-    (
-        "pool",
-        &[
-            "max_workers",
-            "target_load",
-            "scale_down_load",
-            "scale_up_delay",
-            "scale_down_delay",
-            "health_check_interval",
-            "max_idle_time",
-            "wait_goal",
-            "pin_cores",
-            "affinity",
-        ],
-    ),
+const KEYS: [(&str, &[&str]); 7] = [
     ("store", &["path", "durability", "url"]),
     ("delivery", &["breaker", "lease"]),
-    ("telemetry", &["prometheus_listen", "otlp_endpoint"]),
+    ("telemetry", &["otlp_endpoint"]),
     ("routes", &[]),
     ("templates", &[]),
     ("alerts", &[]),
@@ -27,11 +12,7 @@ const KEYS: [(&str, &[&str]); 8] = [
 ];
 
 /// Words, by key.
-const WORDS: [(&str, &[&str]); 3] = [
-    ("pool.strategy", &["round-robin", "weighted", "affinity", "performance"]),
-    ("store.type", &["sqlite", "postgres"]),
-    ("store.durability", &["disk", "process"]),
-];
+const WORDS: [(&str, &[&str]); 2] = [("store.type", &["sqlite", "postgres"]), ("store.durability", &["disk", "process"])];
 
 /// Whether the key at this path is one of them. A platform's table may name what `[delivery]` may.
 pub(crate) fn is_reserved_key(path: &[String]) -> bool {

@@ -126,7 +126,7 @@ impl Dispatcher {
         let held_max = super::claims::held_max(parts.config.min_workers, parts.worker_capacity);
         parts.arrivals.set_room(held_max);
         Self {
-            roster: Roster::new(balancer(parts.config.strategy), parts.worker_capacity),
+            roster: Roster::new(balancer(parts.config.strategy, parts.seed), parts.worker_capacity),
             config: parts.config,
             directory: parts.directory,
             arrivals: parts.arrivals,

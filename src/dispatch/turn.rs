@@ -120,7 +120,7 @@ impl Dispatcher {
             native_batch: lane.is_batching(),
             items: items.collect(),
         };
-        let Ok(given) = self.roster.give(job) else {
+        let Ok(given) = self.roster.give(job, &lane.key) else {
             keys.into_iter().rev().for_each(|key| lane.queue.push_front(key));
             return false;
         };

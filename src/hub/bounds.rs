@@ -7,6 +7,9 @@ use crate::config::{Config, DeliveryConfig, PoolConfig, duration};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
+/// Most workers a pool may have, also by hand.
+pub const WORKERS_MAX: usize = 1024;
+
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// Checks everything of `config`, and the delivery settings of platforms that were given ready made.
@@ -41,7 +44,18 @@ impl Bounds {
 
     fn pool(&mut self, pool: &PoolConfig) {
         self.within("pool");
-        self.number("min_workers", pool.min_workers, 1..=1024);
+        self.number("min_workers", pool.min_workers, 1..=WORKERS_MAX);
+        if pool.max_workers != 0 {
+            self.number("max_workers", pool.max_workers, pool.min_workers..=WORKERS_MAX);
+        }
+        let target = pool.target_load_permille as usize;
+        self.number("target_load_permille", target, 50..=1000);
+        self.number("scale_down_load_permille", pool.scale_down_load_permille as usize, 0..=target.saturating_sub(1));
+        self.duration("scale_up_delay", pool.scale_up_delay, Duration::ZERO..=HOUR);
+        self.duration("scale_down_delay", pool.scale_down_delay, Duration::ZERO..=HOUR);
+        self.duration("wait_goal", pool.wait_goal, MILLISECOND..=HOUR);
+        self.duration("health_check_interval", pool.health_check_interval, 100 * MILLISECOND..=HOUR);
+        self.duration("max_idle_time", pool.max_idle_time, MILLISECOND..=24 * HOUR);
         self.number("slots", pool.slots, 1..=65_536);
         self.number("batch_size", pool.batch_size, 1..=10_000);
         self.number("threads", pool.threads, 0..=1024);

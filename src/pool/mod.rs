@@ -17,7 +17,7 @@ mod roster;
 mod supervisor;
 mod worker;
 
-pub use balancer::{Candidate, LoadBalancer, balancer};
+pub use balancer::{Batch, Candidate, LoadBalancer, balancer};
 pub use job::{Done, Item, Job, PoolEvent, WorkerKey};
 pub use roster::Roster;
 pub use supervisor::{Supervisor, SupervisorParts};

@@ -10,8 +10,8 @@ use std::sync::{
 
 use tokio::sync::mpsc;
 
-use super::{Candidate, Job, LoadBalancer, WorkerKey};
-use crate::telemetry::WorkerTally;
+use super::{Batch, Candidate, Job, LoadBalancer, WorkerKey};
+use crate::{task::LaneKey, telemetry::WorkerTally};
 
 /// The workers, their inboxes and what is under way with each. Owned by the dispatcher: counts need no atomics.
 pub struct Roster {
@@ -55,14 +55,18 @@ impl Roster {
 
     /// Gives a job to the worker the balancer picks, and tells which of that worker's jobs it is, counted from 1.
     /// The job comes back if no worker can take it.
-    pub fn give(&mut self, job: Job) -> Result<(WorkerKey, u64), Job> {
+    pub fn give(&mut self, job: Job, lane: &LaneKey) -> Result<(WorkerKey, u64), Job> {
         self.candidates.clear();
         for entry in &self.entries {
             let room = self.capacity.saturating_sub(entry.in_flight);
-            self.candidates.push(Candidate { slot: entry.key.slot, in_flight: entry.in_flight, room });
+            self.candidates.push(Candidate { slot: entry.key.slot, in_flight: entry.in_flight, room, weight: 1, affinity: None });
         }
         let items = job.items.len();
-        let Some(index) = self.balancer.pick(&self.candidates, items) else { return Err(job) };
+        let Some(index) =
+            self.balancer.pick(&self.candidates, &Batch { items, platform: &lane.platform, kind: None, lane_hash: 0 })
+        else {
+            return Err(job);
+        };
         let entry = &mut self.entries[index];
         entry.inbox.try_send(job).map_err(mpsc::error::TrySendError::into_inner)?;
         entry.given += 1;

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn every_mistake_is_reported_with_its_place_and_the_way_out() {
-    let first = "[pol]\nslots = 3\n[pool]\nslotz = 3\nslots = 0\nmin_workers = \"two\"\nstrategy = \"least-conections\"\nmax_workers = 4\n\
+    let first = "[pol]\nslots = 3\n[pool]\nslotz = 3\nslots = 0\nmin_workers = \"two\"\nstrategy = \"least-conections\"\nmax_workers = 4000\n\
                  [telemetry]\nlog = \"inof\"\n[store]\ntype = \"sqlite\"\n[delivery]\ntimeout = \"5\"\nbackoff = { initial = \"3h\" }\nrate_limit = \"1/fortnight\"\n";
     let second = "[platforms.a]\ntype = \"bel\"\n[platforms.b]\nurl = \"x\"\n[platforms.c]\ntype = \"bell\"\ntokn = \"hunter2\"\ntone = \"lov\"\n\
                   [platforms.d]\ntype = \"bell\"\nurl = \"x\"\nloud = true\ntone = \"low\"\ntoken = \"hunter2\"\n\
@@ -17,7 +17,7 @@ fn every_mistake_is_reported_with_its_place_and_the_way_out() {
         "a.toml:5:9: `pool.slots`: found the number 0, expected a whole number from 1 to 65536",
         "a.toml:6:15: `pool.min_workers`: found the text \"two\", expected a whole number from 1 to 1024",
         "a.toml:7:12: `pool.strategy`: unknown word `least-conections`, did you mean `least-connections`?",
-        "a.toml:8:1: `pool.max_workers` is not supported by this version",
+        "a.toml:8:15: `pool.max_workers`: found the number 4000, expected a whole number from 0 to 1024",
         "a.toml:10:7: `telemetry.log`: found the text \"inof\", expected a level (off, error, warn, info, debug, trace) or filters such as \"info,notifyhub=debug\"",
         "a.toml:12:8: `store.type`: `sqlite` is not supported by this version, expected one of: memory",
         "a.toml:14:11: `delivery.timeout`: found the text \"5\", expected a duration from 1ms to 1h such as \"30s\"",
@@ -42,6 +42,23 @@ fn every_mistake_is_reported_with_its_place_and_the_way_out() {
         "NOTIFYHUB__POOL__SLOT: unknown key `pool.slot`, did you mean `slots`?",
     ];
     assert_eq!(given.mistakes(), expected);
+}
+
+#[test]
+fn keys_of_the_pool_that_do_not_fit_each_other_are_mistakes() {
+    let text = "[pool]\nmin_workers = 5\nmax_workers = 4\nscale_down_load = 0.8\npin_cores = [-1]\n\
+                [[pool.affinity]]\nworkers = 1\nplatforms = [\"opps\"]\n\
+                [platforms.ops]\ntype = \"bell\"\nurl = \"x\"\n[telemetry]\nprometheus_listen = \"9464\"\n";
+    let listen = "a.toml:13:21: `telemetry.prometheus_listen`: found the text \"9464\", expected an address with a port such as \"127.0.0.1:9464\", or \"\"";
+    let core = "a.toml:5:14: `pool.pin_cores[0]`: found the number -1, expected a whole number from 0 to 4095";
+    assert_eq!(given(&[text], &[]).mistakes(), [core, listen]);
+    let expected = [
+        "a.toml:3:1: `pool.max_workers` is 4, expected at least min_workers, which is 5, or 0",
+        "a.toml:4:1: `pool.scale_down_load` is 0.8, expected less than target_load, which is 0.7",
+        "a.toml:5:8: `pool.affinity`: unknown platform `opps`, did you mean `ops`?",
+    ];
+    let text = text.replace("pin_cores = [-1]\n", "").replace("9464", "");
+    assert_eq!(given(&[&text], &[]).mistakes(), expected);
 }
 
 #[test]
