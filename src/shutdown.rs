@@ -7,6 +7,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::clock::Clock;
 
+/// How long stopped tasks are waited for.
+const STOPPED_WITHIN: Duration = Duration::from_secs(1);
+
 /// A set of tasks that end together, in two steps: first they are asked to drain, then they are stopped.
 ///
 /// Every loop of the engine is `select! { work, scope.draining() }`; what holds no work of its own may ignore
@@ -14,6 +17,7 @@ use crate::clock::Clock;
 #[derive(Debug, Clone)]
 pub struct Scope {
     tracker: TaskTracker,
+    guests: TaskTracker,
     draining: CancellationToken,
     stopped: CancellationToken,
     runtime: Handle,
@@ -22,7 +26,13 @@ pub struct Scope {
 impl Scope {
     /// A scope whose tasks run on `runtime`.
     pub fn new(runtime: Handle) -> Self {
-        Self { tracker: TaskTracker::new(), draining: CancellationToken::new(), stopped: CancellationToken::new(), runtime }
+        Self {
+            tracker: TaskTracker::new(),
+            guests: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+            runtime,
+        }
     }
 
     /// Spawns a task that [`finish`](Scope::finish) waits for. When the scope is stopped, its future is dropped.
@@ -31,9 +41,23 @@ impl Scope {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        self.spawn_on(future, &self.runtime)
+    }
+
+    /// The same, on another runtime.
+    pub fn spawn_on<F>(&self, future: F, runtime: &Handle) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
         let stopped = self.stopped.clone();
         let task = async move { stopped.run_until_cancelled_owned(future).await };
-        self.tracker.spawn_on(task, &self.runtime)
+        self.tracker.spawn_on(task, runtime)
+    }
+
+    /// Counts a future whose task somebody in the scope owns and ends: [`finish`](Scope::finish) gives it a moment to be gone.
+    pub fn guest<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        self.guests.track_future(future)
     }
 
     /// Asks the tasks to finish what they have and take no more.
@@ -46,29 +70,21 @@ impl Scope {
         self.draining.clone().cancelled_owned()
     }
 
-    /// Whether the scope is draining.
-    pub fn is_draining(&self) -> bool {
-        self.draining.is_cancelled()
-    }
-
-    /// Drains, waits at most `grace` for all tasks to end, then stops the rest. Tells whether all ended in time.
+    /// Drains, waits at most `grace` for all tasks to end, then stops the rest. Tells whether all ended in time. A stopped
+    /// task is gone once its thread is free; it is waited for a moment only, since something may block the thread for good.
     pub async fn finish(&self, clock: &dyn Clock, grace: Duration) -> bool {
         self.drain();
         self.tracker.close();
-        let deadline = clock.now().checked_add(grace);
-        let over = async {
-            match deadline {
-                Some(deadline) => clock.sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        let in_time = tokio::select! {
-            biased;
-            () = self.tracker.wait() => true,
-            () = over => false,
-        };
+        self.guests.close();
+        let in_time = within(clock, grace, self.tracker.wait()).await;
         self.stopped.cancel();
-        self.tracker.wait().await;
+        if !in_time {
+            let gone = async {
+                self.tracker.wait().await;
+                self.guests.wait().await;
+            };
+            within(clock, STOPPED_WITHIN, gone).await;
+        }
         in_time
     }
 
@@ -77,6 +93,21 @@ impl Scope {
         self.drain();
         self.tracker.close();
         self.stopped.cancel();
+    }
+}
+
+/// Whether `done` resolved in time.
+async fn within(clock: &dyn Clock, limit: Duration, done: impl Future<Output = ()>) -> bool {
+    let over = async {
+        match clock.now().checked_add(limit) {
+            Some(deadline) => clock.sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = done => true,
+        () = over => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use slab::Slab;
 
-use crate::{pool::WorkerKey, store::Lease};
+use crate::{store::Lease, task::WorkerKey};
 
 /// A held task.
 #[derive(Debug)]

@@ -80,10 +80,10 @@ impl EventStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemClock;
+    use crate::{clock::SystemClock, task::WorkerKey};
 
     fn started(worker: u32) -> (Option<CorrelationId>, EventKind) {
-        (None, EventKind::WorkerStarted { worker })
+        (None, EventKind::WorkerStarted { worker: WorkerKey { slot: worker, epoch: 1 } })
     }
 
     #[tokio::test]
