@@ -1,39 +1,15 @@
-//! Local sinks: files and the console, with real files and real pipes.
+//! Files: whole lines, rotation, and what goes wrong with them.
 
-use std::{
-    fs,
-    io::{self, Read},
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use notifyhub_platforms::{
     Registry,
-    contract::{Adapter, Envelope, EnvelopeId, ErrorKind, Field, Message, Parts, Platform, Priority, RecipientRule},
-    generic::{
-        console::{Console, ConsoleFormat},
-        file::{FileConfig, FileFormat, FileLog, Fsync},
-    },
-    testkit::{ScriptedTransport, TokioClock},
+    contract::{Adapter, ErrorKind, Field, Message, Platform, Priority, RecipientRule},
+    generic::file::{FileConfig, FileFormat, FileLog, Fsync},
 };
 use serde_json::{Value, json};
 
-fn parts(is_operator: bool) -> Parts {
-    Parts { transport: Arc::new(ScriptedTransport::new()), clock: Arc::new(TokioClock), allow_private_networks: is_operator }
-}
-
-fn envelope(id: u128, message: Message) -> Envelope {
-    Envelope {
-        id: EnvelopeId::new(id),
-        recipient: None,
-        message: Arc::new(message),
-        attempt: 1,
-        correlation_id: Some("c-1".into()),
-        accepted_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_250),
-    }
-}
+use super::{HOSTILE, envelope, parts};
 
 fn log(path: &Path) -> FileLog {
     FileLog::build(FileConfig::new(path), &parts(false)).expect("a good configuration")
@@ -48,8 +24,6 @@ fn log_with(path: &Path, adjust: impl FnOnce(&mut FileConfig)) -> FileLog {
 fn lines(path: &Path) -> Vec<String> {
     fs::read_to_string(path).expect("the file is there").lines().map(str::to_owned).collect()
 }
-
-const HOSTILE: &str = "a\nb\r\u{1b}[2Jc\u{9b}31m\u{2028}\u{202e}\0 \\n \u{7}é🎉";
 
 #[tokio::test]
 async fn a_message_is_one_json_object_on_one_line() {
@@ -237,37 +211,4 @@ fn a_file_table_that_cannot_work_names_the_key() {
             Registry::builtin().build("file", table.clone(), &parts(true)).err().unwrap_or_else(|| panic!("{table} is refused"));
         assert_eq!(error.key.as_deref(), Some(key), "{error}");
     }
-}
-
-#[tokio::test]
-async fn the_console_gets_one_line_per_message_that_no_message_can_forge() {
-    let (mut reader, writer) = io::pipe().expect("a pipe");
-    let console = Console::to(writer, ConsoleFormat::Text);
-    let mut first = envelope(1, Message::text(HOSTILE).priority(Priority::Urgent));
-    first.recipient = Some("#al\nerts".into());
-    console.send(&first).await.expect("written");
-    console.send(&envelope(2, Message::html("<b>bold</b> &amp; more"))).await.expect("written");
-    drop(console);
-    let mut text = String::new();
-    reader.read_to_string(&mut text).expect("UTF-8");
-    assert_eq!(
-        text,
-        "2026-09-21T14:13:20.250Z urgent [#al\\nerts] a\\nb\\r\\u001b[2Jc\\u009b31m\\u2028\\u202e\\u0000 \\\\n \\u0007é🎉\n2026-09-21T14:13:20.250Z normal bold & more\n"
-    );
-}
-
-#[tokio::test]
-async fn a_console_nobody_reads_needs_the_operator() {
-    let (reader, writer) = io::pipe().expect("a pipe");
-    drop(reader);
-    let error = Console::to(writer, ConsoleFormat::Json).send(&envelope(1, Message::text("x"))).await.expect_err("broken pipe");
-    assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
-}
-
-#[tokio::test]
-async fn a_full_disk_is_unavailable() {
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has /dev/full");
-    assert!(full.metadata().expect("there").rdev() != 0);
-    let error = Console::to(full, ConsoleFormat::Json).send(&envelope(1, Message::text("x"))).await.expect_err("full");
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
 }
