@@ -1,6 +1,6 @@
 //! Texts with `{placeholders}` that a message fills in.
 
-use std::{borrow::Cow, convert::Infallible};
+use std::{borrow::Cow, convert::Infallible, fmt};
 
 use super::record;
 use crate::{contract::Envelope, render};
@@ -91,6 +91,23 @@ impl Template {
         Self::parse(text)
     }
 
+    /// What it asks for, in order.
+    pub(super) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Filled(placeholder) => Some(placeholder),
+            Piece::Text(_) => None,
+        })
+    }
+
+    /// The text, where it asks for nothing.
+    pub(super) fn literal(&self) -> Option<String> {
+        let texts = self.0.iter().map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            Piece::Filled(_) => None,
+        });
+        texts.collect()
+    }
+
     /// The text, each placeholder written by `fill`, which is given the value where the message has one.
     pub(super) fn render<E>(
         &self,
@@ -134,6 +151,15 @@ impl Placeholder {
                 let field = message.extras().fields.iter().find(|field| field.name == *name)?;
                 Some(field.value.as_str().into())
             }
+        }
+    }
+}
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(name) => write!(f, "field {name}"),
+            _ => f.write_str(NAMES.iter().find(|(_, known)| known == self).map_or("text", |(name, _)| name)),
         }
     }
 }

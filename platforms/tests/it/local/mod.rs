@@ -2,6 +2,7 @@
 
 mod console;
 mod file;
+mod place;
 
 use std::{
     sync::Arc,
