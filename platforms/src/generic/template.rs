@@ -37,6 +37,11 @@ const NAMES: [(&str, Placeholder); 9] = [
     ("correlation_id", Placeholder::CorrelationId),
 ];
 
+/// What a line may ask for: everything.
+const OF_LINES: [&str; 10] = ["id", "time", "date", "recipient", "priority", "kind", "title", "body", "correlation_id", FIELD];
+/// Stands for every field, by its name.
+const FIELD: &str = "field.NAME";
+
 /// A text that was read; `{{` and `}}` in it stand for the characters themselves.
 #[derive(Debug, Clone)]
 pub(super) struct Template(Vec<Piece>);
@@ -48,12 +53,12 @@ enum Piece {
 }
 
 impl Template {
-    /// Reads a template.
+    /// Reads a template that may ask for the placeholders of these names.
     ///
     /// # Errors
     ///
     /// What is wrong with it, and what is allowed.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, names: &[&str]) -> Result<Self, String> {
         const LONE: &str = "has a brace without its partner: write {{ or }} for the character itself";
         let (mut pieces, mut plain, mut rest) = (Vec::new(), String::new(), text);
         while let Some(at) = rest.find(['{', '}']) {
@@ -66,7 +71,7 @@ impl Template {
             } else {
                 let (name, behind) = behind.strip_prefix('{').and_then(|behind| behind.split_once('}')).ok_or(LONE)?;
                 pieces.push(Piece::Text(std::mem::take(&mut plain)));
-                pieces.push(Piece::Filled(placeholder(name)?));
+                pieces.push(Piece::Filled(placeholder(name, names)?));
                 behind
             };
         }
@@ -88,7 +93,7 @@ impl Template {
         if text.chars().any(|c| c.is_control() && c != '\t') {
             return Err("holds a control character; it is one line, and its end is added".to_owned());
         }
-        Self::parse(text)
+        Self::parse(text, &OF_LINES)
     }
 
     /// What it asks for, in order.
@@ -164,15 +169,17 @@ impl fmt::Display for Placeholder {
     }
 }
 
-fn placeholder(name: &str) -> Result<Placeholder, String> {
-    if let Some(field) = name.strip_prefix("field.").filter(|field| !field.is_empty()) {
-        return Ok(Placeholder::Field(field.to_owned()));
+fn placeholder(name: &str, names: &[&str]) -> Result<Placeholder, String> {
+    let field = name.strip_prefix("field.").filter(|field| !field.is_empty() && names.contains(&FIELD));
+    let plain = NAMES.into_iter().find(|(known, _)| *known == name && names.contains(known));
+    match (field, plain) {
+        (Some(field), _) => Ok(Placeholder::Field(field.to_owned())),
+        (None, Some((_, placeholder))) => Ok(placeholder),
+        (None, None) => {
+            let known: Vec<String> = names.iter().map(|name| format!("{{{name}}}")).collect();
+            Err(format!("has the unknown placeholder {{{name}}}, expected one of: {}", known.join(", ")))
+        }
     }
-    let known = NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, placeholder)| placeholder);
-    known.ok_or_else(|| {
-        let names: Vec<String> = NAMES.iter().map(|(name, _)| format!("{{{name}}}")).collect();
-        format!("has the unknown placeholder {{{name}}}, expected one of: {}, {{field.NAME}}", names.join(", "))
-    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use crate::contract::{ConfigError, UrlTarget};
 pub struct FileConfig {
     /// The file to append to; its folder must exist. Required unless `root` is given. With `root` it is relative to it
     /// and may hold the placeholders `{date}` (UTC, of acceptance), `{recipient}`, `{priority}` and `{kind}`, as in
-    /// `{date}/{kind}.ndjson`; folders below `root` are made. `{{` and `}}` are the braces themselves.
+    /// `{date}/{priority}.ndjson`; folders below `root` are made, and a message that lacks what is asked for is refused.
+    /// `{{` and `}}` are the braces themselves.
     #[serde(default)]
     pub path: Option<PathBuf>,
     /// A folder that must exist and that no message leads out of. Recipients name files in it: a target `x:audit.ndjson` is

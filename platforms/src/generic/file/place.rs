@@ -8,6 +8,9 @@ use std::{
 use super::{super::template::Placeholder, super::template::Template, FileConfig};
 use crate::contract::{ConfigError, Envelope, RecipientRule, SendError};
 
+/// What a path may ask for: what is short and has few values, so that there are few files.
+const PLACEHOLDERS: [&str; 4] = ["date", "recipient", "priority", "kind"];
+
 /// The files of one platform.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -44,13 +47,12 @@ impl Place {
             return Err(at("leads out of `root`: expected a path relative to it, without `..`"));
         }
         let template = match below.to_str().filter(|path| path.contains(['{', '}'])) {
-            Some(text) => Template::parse(text).map_err(|reason| at(&reason))?,
+            Some(text) => Template::parse(text, &PLACEHOLDERS).map_err(|reason| at(&reason))?,
             None => return Ok(Self::fixed_at(config, below)),
         };
         if let Some(literal) = template.literal() {
             return Ok(Self::fixed_at(config, Path::new(&literal)));
         }
-        check_placeholders(&template)?;
         if config.root.is_none() {
             return Err(ConfigError::at("root", "expected the folder that a `path` with placeholders stays in"));
         }
@@ -127,17 +129,6 @@ impl Named {
     fn needs_recipient(&self) -> bool {
         matches!(self, Self::Template(template) if template.placeholders().any(|asked| *asked == Placeholder::Recipient))
     }
-}
-
-/// Only what is short and has few values, so that there are few files.
-fn check_placeholders(template: &Template) -> Result<(), ConfigError> {
-    let is_known = |placeholder: &Placeholder| {
-        matches!(placeholder, Placeholder::Date | Placeholder::Recipient | Placeholder::Priority | Placeholder::Kind)
-    };
-    if template.placeholders().all(is_known) {
-        return Ok(());
-    }
-    Err(ConfigError::at("path", "may hold {date}, {recipient}, {priority} and {kind} only"))
 }
 
 fn fill(path: &mut String, placeholder: &Placeholder, value: Option<Cow<'_, str>>) -> Result<(), SendError> {

@@ -3,13 +3,17 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use notifyhub_platforms::{
+    Registry,
     contract::{Envelope, ErrorKind, Message, Platform, RecipientRule},
     generic::file::{FileConfig, FileLog},
 };
 
+use serde_json::json;
+
 use super::{
     envelope,
     file::{lines, log, log_with},
+    parts,
 };
 
 fn rooted(root: &Path, path: impl AsRef<Path>) -> FileLog {
@@ -49,6 +53,15 @@ async fn a_path_is_filled_in_by_the_message_and_its_folders_are_made() {
     let made = folder.path().join("2026-09-21/ops");
     assert_eq!(lines(&made.join("{alert}-normal.ndjson")).len(), 1);
     assert_eq!(fs::metadata(&made).expect("there").permissions().mode() & 0o777 & !0o750, 0, "nobody else may look into it");
+}
+
+#[test]
+fn a_path_that_asks_for_too_much_lists_what_it_may_ask_for() {
+    for path in ["{title}", "{field.host}", "{knd}"] {
+        let table = json!({"path": path, "root": "/x"});
+        let error = Registry::builtin().build("file", table, &parts(false)).err().expect("refused");
+        assert!(error.reason.ends_with("expected one of: {date}, {recipient}, {priority}, {kind}"), "{error}");
+    }
 }
 
 #[tokio::test]
