@@ -72,7 +72,8 @@ pub(super) fn text_line(envelope: &Envelope) -> String {
     line
 }
 
-fn priority(envelope: &Envelope) -> &'static str {
+/// The priority as users write it.
+pub(super) fn priority(envelope: &Envelope) -> &'static str {
     use Priority::{High, Low, Normal, Urgent};
     match envelope.message.priority {
         Low => "low",
@@ -82,7 +83,8 @@ fn priority(envelope: &Envelope) -> &'static str {
     }
 }
 
-fn time(envelope: &Envelope) -> String {
+/// When the notification was accepted: RFC 3339, to the millisecond.
+pub(super) fn time(envelope: &Envelope) -> String {
     format!("{:.3}", Timestamp::try_from(envelope.accepted_at).unwrap_or(Timestamp::MAX))
 }
 
@@ -99,7 +101,8 @@ fn push_utf16(line: &mut String, c: char) {
     }
 }
 
-fn push_escaped(line: &mut String, text: &str) {
+/// Adds `text` without the white space around it, its control characters escaped.
+pub(super) fn push_escaped(line: &mut String, text: &str) {
     for c in text.trim().chars() {
         match c {
             '\\' => line.push_str("\\\\"),
