@@ -1,11 +1,11 @@
-//! The keys of a `type = "webhook"` table.
+//! The table itself.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
+use super::{Auth, BodyKind, SuccessBody, WaitField};
 use crate::contract::Secret;
 
 /// The keys of a `type = "webhook"` table.
@@ -64,89 +64,4 @@ pub enum WebhookMethod {
     Put,
     /// For receivers that change what is at the URL.
     Patch,
-}
-
-/// How a request authorizes itself.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Auth {
-    /// Not at all.
-    #[default]
-    None,
-    /// `Authorization: Bearer …`.
-    Bearer {
-        /// The token.
-        token: Secret,
-    },
-    /// `Authorization: Basic …` (RFC 7617).
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-    /// A key in a header.
-    Header {
-        /// The header's name.
-        name: String,
-        /// The key.
-        value: Secret,
-    },
-    /// A key in the query.
-    Query {
-        /// The parameter's name.
-        name: String,
-        /// The key.
-        value: Secret,
-    },
-}
-
-/// What the body of a request is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BodyKind {
-    /// A Standard Webhooks event.
-    #[default]
-    Event,
-    /// A CloudEvents 1.0 event in structured mode.
-    CloudEvents,
-    /// The message's body alone.
-    Raw,
-    /// A form (`application/x-www-form-urlencoded`).
-    Form,
-}
-
-/// What an accepting body says: the value at `pointer` equals, or the text (at `pointer`, if given) contains.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SuccessBody {
-    /// JSON pointer (RFC 6901) into the body. Default: the whole body as text.
-    pub pointer: Option<String>,
-    /// The value that must be at `pointer`.
-    pub equals: Option<Value>,
-    /// Text that must be contained.
-    pub contains: Option<String>,
-}
-
-/// Where a body says how long to wait.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WaitField {
-    /// JSON pointer (RFC 6901) to a number.
-    pub pointer: String,
-    /// What it counts. Default: seconds.
-    #[serde(default)]
-    pub unit: WaitUnit,
-}
-
-/// What a wait counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum WaitUnit {
-    /// Seconds, whole or decimal.
-    #[default]
-    #[serde(rename = "s")]
-    Seconds,
-    /// Milliseconds.
-    #[serde(rename = "ms")]
-    Milliseconds,
 }

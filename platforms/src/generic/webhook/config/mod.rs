@@ -1,0 +1,18 @@
+//! The keys of a `type = "webhook"` table.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `table` | [`WebhookConfig`], the table itself |
+//! | `auth` | how requests authorize themselves |
+//! | `body` | what is sent |
+//! | `answer` | what answers mean |
+
+mod answer;
+mod auth;
+mod body;
+mod table;
+
+pub use answer::{SuccessBody, WaitField, WaitUnit};
+pub use auth::Auth;
+pub use body::BodyKind;
+pub use table::{WebhookConfig, WebhookMethod};
