@@ -32,6 +32,7 @@
 //! | `body` | message to bytes |
 //! | `adapter` | the request and the traits |
 //! | `verdict` | the answer's meaning |
+//! | `proof` | what an accepting body must say |
 //! | `address` | `json://…` and the like |
 
 mod adapter;
@@ -40,6 +41,7 @@ mod body;
 mod build;
 mod config;
 mod destination;
+mod proof;
 mod verdict;
 
 pub use adapter::Webhook;

@@ -36,6 +36,9 @@ fn a_table_that_cannot_work_is_refused_at_the_key_and_without_its_secrets() {
         (json!({"url": url, "receipt_field": "id"}), "receipt_field", "JSON pointer"),
         (json!({"url": url, "success_body": {"equals": 1}}), "success_body.equals", "needs `pointer`"),
         (json!({"url": url, "success_body": {"pointer": "/a"}}), "success_body", "exactly one of"),
+        (json!({"url": url, "success_body": {"contains": "a", "matches": "b"}}), "success_body", "exactly one of"),
+        (json!({"url": url, "success_body": {"matches": "("}}), "success_body.matches", "unclosed group"),
+        (json!({"url": url, "success_body": {"matches": "(?:a{999}){999}"}}), "success_body.matches", "size limit"),
         (json!({"url": url, "body": "cloudevents"}), "cloudevents_source", "is needed"),
         (json!({"url": url, "cloudevents_source": "/x"}), "cloudevents_source", "means nothing"),
     ] {

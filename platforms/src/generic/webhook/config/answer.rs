@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What an accepting body says: the value at `pointer` equals, or the text (at `pointer`, if given) contains.
+/// What an accepting body says: the value at `pointer` equals, or the text (at `pointer`, if given) contains or
+/// matches.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuccessBody {
@@ -14,6 +15,8 @@ pub struct SuccessBody {
     pub equals: Option<Value>,
     /// Text that must be contained.
     pub contains: Option<String>,
+    /// A regular expression (the syntax of the `regex` crate) that must match somewhere; `^…$` for the whole text.
+    pub matches: Option<String>,
 }
 
 /// Where a body says how long to wait.
