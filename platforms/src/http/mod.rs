@@ -7,6 +7,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `transport` | [`ReqwestTransport`]: pooled client, deadlines, no redirects, no proxy, capped answers |
+//! | `tls` | who is trusted, and the client's certificate |
 //! | `failure` | which kind of failure a client error is |
 //! | `address` | checks on configured addresses, and the secrets in them |
 //! | `guard` | which addresses may be connected to |
@@ -21,6 +22,7 @@ pub mod guard;
 pub mod multipart;
 pub mod retry_after;
 pub mod signature;
+mod tls;
 mod transport;
 pub mod verdict;
 
