@@ -10,9 +10,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::{
-    address, body, build,
-    config::{BodyKind, WebhookConfig},
-    destination::Destinations,
+    address, body::Body, build, cloudevents::CloudEvents, config::WebhookConfig, destination::Destinations, template::Template,
     verdict::Verdict,
 };
 use crate::{
@@ -37,8 +35,9 @@ pub struct Webhook {
     pub(super) headers: HeaderMap,
     /// The same with credentials, for trusted destinations.
     pub(super) credentials: HeaderMap,
-    pub(super) body: BodyKind,
-    pub(super) source: String,
+    /// Headers whose values are made of the message.
+    pub(super) templated: Vec<(HeaderName, Template)>,
+    pub(super) body: Body,
     pub(super) signing_keys: Vec<SigningKey>,
     pub(super) hub_key: Option<HubKey>,
     pub(super) idempotency: Option<HeaderName>,
@@ -49,6 +48,26 @@ pub struct Webhook {
 impl Webhook {
     fn unix_seconds(&self) -> u64 {
         self.clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+    }
+
+    /// Writes the headers that are made of the message.
+    fn describe(&self, headers: &mut HeaderMap, envelope: &Envelope) -> Result<(), SendError> {
+        if let Some(events) = self.body.binary() {
+            events.write_headers(envelope, headers);
+        }
+        for (name, template) in &self.templated {
+            let value = template.render(envelope);
+            if value.is_empty() {
+                headers.remove(name);
+                continue;
+            }
+            let value = HeaderValue::from_str(&value).map_err(|_| {
+                let reason = "a line break or another control character of this message would stand in it";
+                SendError::invalid_message(format!("header `{name}`: {reason}"))
+            })?;
+            headers.insert(name, value);
+        }
+        Ok(())
     }
 
     /// Writes the id, the time and the signatures into `headers`.
@@ -71,14 +90,30 @@ impl Webhook {
     }
 }
 
+impl Webhook {
+    /// Takes out all headers that are about a message.
+    fn forget_message(&self, headers: &mut HeaderMap) {
+        for name in [&WEBHOOK_ID, &WEBHOOK_TIMESTAMP, &WEBHOOK_SIGNATURE, &HUB_SIGNATURE, &header::CONTENT_TYPE] {
+            headers.remove(name);
+        }
+        for name in self.idempotency.iter().chain(self.templated.iter().map(|(name, _)| name)) {
+            headers.remove(name);
+        }
+        for name in self.body.binary().into_iter().flat_map(CloudEvents::header_names) {
+            headers.remove(name);
+        }
+    }
+}
+
 impl Protocol for Webhook {
     fn request(&self, envelope: &Envelope) -> Result<HttpRequest, SendError> {
         let destination = self.destinations.find(envelope.recipient.as_deref())?;
-        let body = body::bytes(self.body, &self.source, envelope);
+        let body = self.body.bytes(envelope);
         let mut headers = if destination.trusted { self.credentials.clone() } else { self.headers.clone() };
         if let Some(authorization) = destination.authorization {
             headers.insert(header::AUTHORIZATION, authorization);
         }
+        self.describe(&mut headers, envelope)?;
         self.seal(&mut headers, envelope, &body);
         Ok(HttpRequest {
             method: self.method.clone(),
@@ -104,7 +139,7 @@ impl Platform for Webhook {
         Capabilities {
             formats: &[Format::Text, Format::Markdown, Format::Html],
             idempotency: Idempotency::Receiver,
-            attachments: matches!(self.body, BodyKind::Event | BodyKind::CloudEvents),
+            attachments: self.body.carries_attachments(),
             recipient: if self.destinations.fixed.is_some() { RecipientRule::Optional } else { RecipientRule::Required },
             ..Capabilities::default()
         }
@@ -129,12 +164,7 @@ impl Platform for Webhook {
         let mut request = HttpRequest::new(Method::HEAD, fixed.destination.endpoint.clone());
         request.network = fixed.destination.network;
         request.headers = self.credentials.clone();
-        for name in [&WEBHOOK_ID, &WEBHOOK_TIMESTAMP, &WEBHOOK_SIGNATURE, &HUB_SIGNATURE, &header::CONTENT_TYPE] {
-            request.headers.remove(name);
-        }
-        if let Some(name) = &self.idempotency {
-            request.headers.remove(name);
-        }
+        self.forget_message(&mut request.headers);
         if let Some(authorization) = &fixed.destination.authorization {
             request.headers.insert(header::AUTHORIZATION, authorization.clone());
         }
@@ -171,6 +201,6 @@ impl Adapter for Webhook {
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.destinations.fixed.as_ref().map(|fixed| &fixed.destination.endpoint);
-        f.debug_struct("Webhook").field("url", &url).field("body", &self.body).finish_non_exhaustive()
+        f.debug_struct("Webhook").field("url", &url).finish_non_exhaustive()
     }
 }

@@ -14,9 +14,22 @@
 //! | body | what is sent | what `raw.webhook` of a message does |
 //! |---|---|---|
 //! | `event` (default) | `{"type":"notification.sent","timestamp":…,"data":{…}}` | replaces `data` |
-//! | `cloudevents` | the same as a CloudEvents 1.0 structured event | replaces `data` |
+//! | `cloudevents` | the same as a CloudEvents 1.0 event, structured or binary | replaces `data` |
+//! | `template` | a text of the operator's with the message's values in it | is what `{{ raw.NAME }}` stands for |
 //! | `raw` | the message's body as it is | replaces the body with its JSON |
 //! | `form` | `title=…&body=…`, fields by their names | adds its members, replacing those of the same name |
+//!
+//! # Templates
+//!
+//! ```toml
+//! body = "template"
+//! template = '''{ "text": "{{ title }}: {{ text }}", "severity": {{ priority }}, "details": {{ fields }} }'''
+//! headers = { "X-Kind" = "{{ kind }}" }
+//! ```
+//!
+//! A placeholder that nobody knows is a mistake of the configuration. The `content_type`, JSON if there is none, decides how
+//! values are written: whatever a message holds, the JSON stays JSON, and nothing breaks out of its place. A header
+//! value that would hold a line break ends the attempt before anything is sent.
 //!
 //! # Recipients
 //!
@@ -29,7 +42,10 @@
 //! | `config` | the keys of the table |
 //! | `build` | configuration to adapter, everything static made once |
 //! | `destination` | which URL, how far it is trusted |
+//! | `headers` | the headers of the configuration |
 //! | `body` | message to bytes |
+//! | `cloudevents` | the attributes of CloudEvents |
+//! | `template/` | texts with placeholders |
 //! | `adapter` | the request and the traits |
 //! | `verdict` | the answer's meaning |
 //! | `proof` | what an accepting body must say |
@@ -39,10 +55,15 @@ mod adapter;
 mod address;
 mod body;
 mod build;
+mod cloudevents;
 mod config;
 mod destination;
+mod headers;
 mod proof;
+mod template;
 mod verdict;
 
 pub use adapter::Webhook;
-pub use config::{Auth, BodyKind, SuccessBody, WaitField, WaitUnit, WebhookConfig, WebhookMethod};
+pub use config::{
+    Auth, BodyKind, CloudEventsConfig, CloudEventsMode, SuccessBody, WaitField, WaitUnit, WebhookConfig, WebhookMethod,
+};

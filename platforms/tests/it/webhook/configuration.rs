@@ -19,7 +19,7 @@ fn a_table_that_cannot_work_is_refused_at_the_key_and_without_its_secrets() {
         (json!({"url": "https://10.0.0.1/s3cret"}), "url", "allow_private_networks = true"),
         (json!({"url": url, "methd": "PUT"}), "methd", "unknown field"),
         (json!({"url": url, "method": "GET"}), "method", "`POST`, `PUT`, `PATCH`"),
-        (json!({"url": url, "body": "template"}), "body", "`event`, `cloudevents`, `raw`, `form`"),
+        (json!({"url": url, "body": "xml"}), "body", "`event`, `cloudevents`, `template`, `raw`, `form`"),
         (json!({"url": url, "headers": {"a b": "s3cret"}}), "headers.a b", "not a header's name"),
         (json!({"url": url, "headers": {"x": "s3\r\ncret: 1"}}), "headers.x", "line break"),
         (json!({"url": url, "headers": {"Host": "s3cret"}}), "headers.Host", "belongs to the transport"),
@@ -39,8 +39,14 @@ fn a_table_that_cannot_work_is_refused_at_the_key_and_without_its_secrets() {
         (json!({"url": url, "success_body": {"contains": "a", "matches": "b"}}), "success_body", "exactly one of"),
         (json!({"url": url, "success_body": {"matches": "("}}), "success_body.matches", "unclosed group"),
         (json!({"url": url, "success_body": {"matches": "(?:a{999}){999}"}}), "success_body.matches", "size limit"),
-        (json!({"url": url, "body": "cloudevents"}), "cloudevents_source", "is needed"),
-        (json!({"url": url, "cloudevents_source": "/x"}), "cloudevents_source", "means nothing"),
+        (json!({"url": url, "body": "cloudevents"}), "cloudevents", "is needed"),
+        (json!({"url": url, "cloudevents": {"source": "/x"}}), "cloudevents", "means nothing"),
+        (json!({"url": url, "body": "cloudevents", "cloudevents": {}}), "cloudevents", "`source`"),
+        (json!({"url": url, "body": "template"}), "template", "is needed"),
+        (json!({"url": url, "template": "s3cret"}), "template", "means nothing"),
+        (json!({"url": url, "headers": {"x": "{{ s3cret }}"}}), "headers.x", "known are: id, time"),
+        (json!({"url": url, "headers": {"x": "s3cret {{ kind"}}), "headers.x", "known are: id, time"),
+        (json!({"url": url, "headers": {"x": "s3\ncret {{ kind }}"}}), "headers.x", "line break"),
     ] {
         let error = build(table, &strict_parts()).map(|_| ()).expect_err(key);
         assert_eq!(error.key.as_deref(), Some(key), "{error}");
@@ -88,6 +94,6 @@ fn a_url_that_names_no_host_shows_what_one_looks_like() {
 fn the_schema_names_every_key() {
     let schema = Registry::builtin().schema("webhook").expect("a schema");
     let properties = schema.get("properties").and_then(|found| found.as_object()).expect("an object");
-    assert_eq!(properties.len(), 19);
+    assert_eq!(properties.len(), 20);
     assert_eq!(schema.get("additionalProperties"), Some(&json!(false)));
 }

@@ -1,7 +1,9 @@
 //! The webhook adapter: bytes on the wire, verdicts, configuration.
 
+mod cloudevents;
 mod configuration;
 mod recipients;
+mod templates;
 mod verdicts;
 mod wire;
 

@@ -124,21 +124,6 @@ async fn a_form_holds_the_texts_and_the_fields() {
 }
 
 #[tokio::test]
-async fn a_cloud_event_names_its_source_and_keeps_its_id() {
-    let keys = json!({"body": "cloudevents", "cloudevents_source": "/notifyhub/ops"});
-    let request = arrives(keys, &envelope(Message::text("x"))).await;
-    assert_eq!(request.header("content-type"), "application/cloudevents+json; charset=utf-8");
-    assert_eq!(
-        std::str::from_utf8(&request.body),
-        Ok(concat!(
-            r#"{"specversion":"1.0","id":"0192f0c1-2345-7abc-8def-0123456789ab","source":"/notifyhub/ops","#,
-            r#""type":"notification.sent","time":"2023-11-14T22:13:18.500Z","datacontenttype":"application/json","#,
-            r#""data":{"body":"x","format":"text","priority":"normal"}}"#
-        ))
-    );
-}
-
-#[tokio::test]
 async fn method_headers_query_and_authorization_are_as_configured() {
     let envelope = envelope(Message::text("x"));
     let put = json!({"method": "PUT", "headers": {"X-Team": "ops"}, "query": {"v": "1 2"}});

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Auth, BodyKind, SuccessBody, WaitField};
+use super::{Auth, BodyKind, CloudEventsConfig, SuccessBody, WaitField};
 use crate::contract::Secret;
 
 /// The keys of a `type = "webhook"` table.
@@ -17,7 +17,8 @@ pub struct WebhookConfig {
     pub url: Option<Secret>,
     /// The HTTP method. Default: POST.
     pub method: WebhookMethod,
-    /// Headers of every request. They go to all recipients: credentials belong in `auth`. Default: none.
+    /// Headers of every request; values may hold placeholders as `template` may, and one that is empty for a message is
+    /// left out. They go to all recipients: credentials belong in `auth`. Default: none.
     pub headers: BTreeMap<String, Secret>,
     /// Query parameters added to every URL. They go to all recipients. Default: none.
     pub query: BTreeMap<String, Secret>,
@@ -29,9 +30,12 @@ pub struct WebhookConfig {
     pub hub_signature: Option<Secret>,
     /// What the body is. Default: an event.
     pub body: BodyKind,
-    /// The `source` of CloudEvents, a URI reference; needed with `body = "cloudevents"`, meaningless without.
-    pub cloudevents_source: Option<String>,
-    /// The `content-type`. Default: what fits the body.
+    /// The attributes of events; needed with `body = "cloudevents"`, meaningless without.
+    pub cloudevents: Option<CloudEventsConfig>,
+    /// The text that is sent, with placeholders such as `{{ title }}` for the message's values; needed with
+    /// `body = "template"`, meaningless without. The `content_type` decides how values are escaped; JSON stays JSON.
+    pub template: Option<String>,
+    /// The `content-type`. Default: what fits the body, JSON for a template.
     pub content_type: Option<String>,
     /// Statuses that accept. Default: 200 to 299.
     pub success_status: Vec<u16>,
