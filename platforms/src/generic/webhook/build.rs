@@ -1,6 +1,8 @@
 //! Configuration to adapter: everything that is the same for every request is made here, once.
 
-use http::{HeaderMap, HeaderName, Method};
+use std::sync::Arc;
+
+use http::Method;
 
 use super::{
     adapter::Webhook,
@@ -8,11 +10,11 @@ use super::{
     config::{Auth, WebhookConfig, WebhookMethod},
     destination::{Destinations, Fixed, Trust},
     headers::{credentials, header_name, headers},
-    template::Template,
+    request::Requests,
     verdict::Verdict,
 };
 use crate::{
-    contract::{ConfigError, Parts, Secret},
+    contract::{ClientIdentity, ConfigError, Parts, Secret, Transport},
     http::{
         parsed,
         signature::{HubKey, SigningKey},
@@ -24,33 +26,55 @@ const SECRET_BYTES_MIN: usize = 8;
 
 pub(super) fn webhook(config: WebhookConfig, parts: &Parts) -> Result<Webhook, ConfigError> {
     let destinations = destinations(&config, parts)?;
-    let idempotency = config.idempotency_header.as_deref().map(|name| header_name("idempotency_header", name)).transpose()?;
-    let body = Body::new(&config)?;
-    let (headers, templated) = headers(&config, &body, idempotency.as_ref())?;
-    let credentials = credentials(&config.auth, headers.clone())?;
-    let signing_keys = config
-        .signing_secrets
-        .iter()
-        .enumerate()
-        .map(|(index, secret)| {
-            SigningKey::parse(secret).map_err(|error| ConfigError::at(format!("signing_secrets[{index}]"), error.reason))
-        })
-        .collect::<Result<_, _>>()?;
+    let requests = requests(&config)?;
     Ok(Webhook {
+        identified: identified(&config, parts)?,
         transport: parts.transport.clone(),
         clock: parts.clock.clone(),
-        method: method(config.method),
-        secrets: secrets(&config, &destinations, &credentials, &templated),
-        hub_key: config.hub_signature.as_ref().map(HubKey::new),
         verdict: Verdict::new(&config)?,
+        secrets: secrets(&config, &destinations, &requests),
         destinations,
-        body,
+        requests,
+    })
+}
+
+fn requests(config: &WebhookConfig) -> Result<Requests, ConfigError> {
+    let idempotency = config.idempotency_header.as_deref().map(|name| header_name("idempotency_header", name)).transpose()?;
+    let body = Body::new(config)?;
+    let (headers, templated) = headers(config, &body, idempotency.as_ref())?;
+    let credentials = credentials(&config.auth, headers.clone())?;
+    let signing_key = |(index, secret): (usize, &Secret)| {
+        SigningKey::parse(secret).map_err(|error| ConfigError::at(format!("signing_secrets[{index}]"), error.reason))
+    };
+    Ok(Requests {
+        method: method(config.method),
         headers,
-        templated,
         credentials,
-        signing_keys,
+        templated,
+        body,
+        signing_keys: config.signing_secrets.iter().enumerate().map(signing_key).collect::<Result<_, _>>()?,
+        hub_key: config.hub_signature.as_ref().map(HubKey::new),
         idempotency,
     })
+}
+
+/// The transport that shows the client's certificate.
+fn identified(config: &WebhookConfig, parts: &Parts) -> Result<Option<Arc<dyn Transport>>, ConfigError> {
+    const KEY: &str = "client_certificate";
+    let Some(written) = &config.client_certificate else { return Ok(None) };
+    match config.url.as_ref().and_then(|url| url.expose().split_once(':')) {
+        None => return Err(ConfigError::at(KEY, "needs `url`: without it the certificate would be shown to every recipient")),
+        Some((scheme, _)) if !scheme.eq_ignore_ascii_case("https") => {
+            return Err(ConfigError::at(KEY, "needs an https `url`: without TLS nobody asks for a certificate"));
+        }
+        Some(_) => {}
+    }
+    let identity = ClientIdentity { certificates: written.certificates.clone(), key: written.key.clone() };
+    let transport = parts.transport.with_identity(&identity).map_err(|error| {
+        let key = error.key.map_or(KEY.to_owned(), |key| format!("{KEY}.{key}"));
+        ConfigError::at(key, error.reason)
+    })?;
+    Ok(Some(transport))
 }
 
 fn method(method: WebhookMethod) -> Method {
@@ -90,15 +114,12 @@ fn destinations(config: &WebhookConfig, parts: &Parts) -> Result<Destinations, C
 }
 
 /// All that an answer must not be quoted with: secrets as configured, and as they travel.
-fn secrets(
-    config: &WebhookConfig,
-    destinations: &Destinations,
-    credentials: &HeaderMap,
-    templated: &[(HeaderName, Template)],
-) -> Vec<Secret> {
+fn secrets(config: &WebhookConfig, destinations: &Destinations, requests: &Requests) -> Vec<Secret> {
     let url = destinations.fixed.as_ref().and_then(|fixed| parsed(&fixed.destination.endpoint));
-    let travelling =
-        credentials.values().chain(destinations.fixed.iter().filter_map(|fixed| fixed.destination.authorization.as_ref()));
+    let travelling = requests
+        .credentials
+        .values()
+        .chain(destinations.fixed.iter().filter_map(|fixed| fixed.destination.authorization.as_ref()));
     let travelling = travelling.filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
     let mut secrets: Vec<Secret> = Vec::new();
     let mut keep = |secret: &str| {
@@ -121,6 +142,6 @@ fn secrets(
         keep(password.expose());
     }
     config.signing_secrets.iter().chain(&config.hub_signature).for_each(|secret| keep(secret.expose()));
-    templated.iter().flat_map(|(_, template)| template.literals()).for_each(&mut keep);
+    requests.templated.iter().flat_map(|(_, template)| template.literals()).for_each(&mut keep);
     secrets
 }

@@ -46,7 +46,8 @@
 //! | `body` | message to bytes |
 //! | `cloudevents` | the attributes of CloudEvents |
 //! | `template/` | texts with placeholders |
-//! | `adapter` | the request and the traits |
+//! | `request` | message, headers and signatures to a request |
+//! | `adapter` | the traits |
 //! | `verdict` | the answer's meaning |
 //! | `proof` | what an accepting body must say |
 //! | `address` | `json://…` and the like |
@@ -60,6 +61,7 @@ mod config;
 mod destination;
 mod headers;
 mod proof;
+mod request;
 mod template;
 mod verdict;
 

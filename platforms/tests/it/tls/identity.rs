@@ -24,8 +24,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{CERTIFICATE, Here, KEY};
 
-const CLIENT_CERTIFICATE: &str = include_str!("client.crt.pem");
-const CLIENT_KEY: &str = include_str!("client.key.pem");
+pub const CLIENT_CERTIFICATE: &str = include_str!("client.crt.pem");
+pub const CLIENT_KEY: &str = include_str!("client.key.pem");
 
 fn identity(certificates: &str, key: &str) -> ClientIdentity {
     ClientIdentity { certificates: Secret::new(certificates), key: Secret::new(key) }
@@ -47,7 +47,7 @@ fn acceptor(open: bool) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// Answers every request of one connection with whether the client showed a certificate.
+/// Answers every request of one connection that ends in `hello` with whether the client showed a certificate.
 async fn serve(stream: TcpStream, acceptor: TlsAcceptor) {
     let mut stream = match acceptor.accept(stream).into_fallible().await {
         Ok(stream) => stream,
@@ -70,7 +70,7 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor) {
 }
 
 /// The server's port, a transport to it, and the tasks that serve.
-async fn server(open: bool) -> (u16, ReqwestTransport, JoinSet<()>) {
+pub async fn server(open: bool) -> (u16, ReqwestTransport, JoinSet<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let mut serving = JoinSet::new();

@@ -3,7 +3,7 @@
 //! The keys and the certificates beside this file are for `hooks.example.com` and a client of it, valid for a hundred
 //! years, and worth nothing.
 
-mod identity;
+pub mod identity;
 
 use std::{net::SocketAddr, sync::Arc};
 

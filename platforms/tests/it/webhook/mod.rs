@@ -2,6 +2,7 @@
 
 mod cloudevents;
 mod configuration;
+mod identity;
 mod recipients;
 mod templates;
 mod verdicts;

@@ -39,3 +39,13 @@ pub enum Auth {
         value: Secret,
     },
 }
+
+/// The certificate this client shows, and its key (mutual TLS).
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// The certificate in PEM, followed by those that lead to an authority the server knows.
+    pub certificates: Secret,
+    /// Its private key in PEM, not encrypted.
+    pub key: Secret,
+}

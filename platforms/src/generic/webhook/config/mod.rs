@@ -13,6 +13,6 @@ mod body;
 mod table;
 
 pub use answer::{SuccessBody, WaitField, WaitUnit};
-pub use auth::Auth;
+pub use auth::{Auth, ClientCertificate};
 pub use body::{BodyKind, CloudEventsConfig, CloudEventsMode};
 pub use table::{WebhookConfig, WebhookMethod};

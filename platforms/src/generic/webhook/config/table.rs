@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Auth, BodyKind, CloudEventsConfig, SuccessBody, WaitField};
+use super::{Auth, BodyKind, ClientCertificate, CloudEventsConfig, SuccessBody, WaitField};
 use crate::contract::Secret;
 
 /// The keys of a `type = "webhook"` table.
@@ -24,6 +24,8 @@ pub struct WebhookConfig {
     pub query: BTreeMap<String, Secret>,
     /// How requests to `url` and its origin authorize themselves. Default: not at all.
     pub auth: Auth,
+    /// The certificate shown to servers of the origin of `url` that ask for one. Default: none.
+    pub client_certificate: Option<ClientCertificate>,
     /// Standard Webhooks keys, `whsec_…` or `whsk_…`: all of them sign. Default: unsigned.
     pub signing_secrets: Vec<Secret>,
     /// The secret of an `X-Hub-Signature-256` header. Default: none.
