@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, future::join_all, stream};
 use http::Method;
 
 use super::{
@@ -36,7 +37,36 @@ pub struct Webhook {
     pub(super) secrets: Vec<Secret>,
 }
 
+/// Requests that are under way at once for the messages of a batch that was taken apart.
+const APART_AT_ONCE: usize = 8;
+
 impl Webhook {
+    /// Sends messages for one recipient in one request: what came of each, or what kept all of them from being accepted.
+    async fn deliver(&self, batch: &[&Envelope]) -> Result<Vec<Result<Receipt, SendError>>, SendError> {
+        let first = batch.first().expect("a request carries a message");
+        let destination = self.destinations.find(first.recipient.as_deref())?;
+        let request = self.requests.sending(batch, &destination, self.unix_seconds())?;
+        let response = self.answered(&destination, request).await?;
+        match &self.requests.batches {
+            Some(batches) => batches.results(&self.verdict, &response, batch.len(), &*self.clock),
+            None => self.verdict.on(&response, &*self.clock).map(|receipt| vec![Ok(receipt)]),
+        }
+    }
+
+    /// What came of the messages at these places of a batch, all for one recipient.
+    async fn deliver_group(&self, batch: &[Envelope], group: Vec<usize>) -> Vec<(usize, Result<Receipt, SendError>)> {
+        let members: Vec<_> = group.iter().map(|index| &batch[*index]).collect();
+        let results = match self.deliver(&members).await {
+            Ok(results) => results,
+            Err(error) if error.kind() == ErrorKind::InvalidMessage && members.len() > 1 => {
+                let sends: Vec<_> = members.iter().map(|envelope| self.send(envelope)).collect();
+                stream::iter(sends).buffered(APART_AT_ONCE).collect().await
+            }
+            Err(error) => vec![Err(error); members.len()],
+        };
+        group.into_iter().zip(results).collect()
+    }
+
     async fn answered(&self, destination: &Destination, request: HttpRequest) -> Result<HttpResponse, SendError> {
         let identified = self.identified.as_ref().filter(|_| destination.trusted);
         let secrets: Vec<_> = self.secrets.iter().collect();
@@ -54,6 +84,7 @@ impl Platform for Webhook {
         Capabilities {
             formats: &[Format::Text, Format::Markdown, Format::Html],
             idempotency: Idempotency::Receiver,
+            batch_max: self.requests.batches.as_ref().map_or(1, |batches| batches.max),
             attachments: self.requests.body.carries_attachments(),
             recipient: if self.destinations.fixed.is_some() { RecipientRule::Optional } else { RecipientRule::Required },
             ..Capabilities::default()
@@ -69,10 +100,26 @@ impl Platform for Webhook {
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        let destination = self.destinations.find(envelope.recipient.as_deref())?;
-        let request = self.requests.sending(envelope, &destination, self.unix_seconds())?;
-        let response = self.answered(&destination, request).await?;
-        self.verdict.on(&response, &*self.clock)
+        let mut results = self.deliver(&[envelope]).await?;
+        results.pop().expect("one result for one message")
+    }
+
+    /// One request for each recipient, all at once. A request that is refused as invalid is taken apart: each of its
+    /// messages is sent alone, so that one bad message costs no other.
+    async fn send_batch(&self, batch: &[Envelope]) -> Vec<Result<Receipt, SendError>> {
+        let are_lists = self.requests.batches.is_some();
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for (index, envelope) in batch.iter().enumerate() {
+            let fits = |group: &&mut Vec<usize>| are_lists && batch[group[0]].recipient == envelope.recipient;
+            match groups.iter_mut().find(fits) {
+                Some(group) => group.push(index),
+                None => groups.push(vec![index]),
+            }
+        }
+        let sends: Vec<_> = groups.into_iter().map(|group| self.deliver_group(batch, group)).collect();
+        let mut results: Vec<_> = join_all(sends).await.into_iter().flatten().collect();
+        results.sort_unstable_by_key(|(index, _)| *index);
+        results.into_iter().map(|(_, result)| result).collect()
     }
 
     /// Asks for `url` with HEAD, which notifies nobody. Every answer proves that somebody is there, but 401, 403 and

@@ -12,7 +12,7 @@ use super::{
     config::{BodyKind, CloudEventsMode, WebhookConfig},
     template::{Language, Template},
 };
-use crate::contract::{ConfigError, Envelope, Message};
+use crate::contract::{ConfigError, Envelope, EnvelopeId, Message};
 
 /// The adapter's name in [`Extras::raw`](crate::contract::Extras::raw).
 pub(super) const KIND: &str = "webhook";
@@ -62,6 +62,7 @@ impl Body {
             Self::CloudEvents(events) => match events.mode {
                 CloudEventsMode::Binary => JSON,
                 CloudEventsMode::Structured => "application/cloudevents+json; charset=utf-8",
+                CloudEventsMode::Batched => "application/cloudevents-batch+json; charset=utf-8",
             },
             Self::Raw => "text/plain; charset=utf-8",
             Self::Form => "application/x-www-form-urlencoded",
@@ -81,11 +82,20 @@ impl Body {
         matches!(self, Self::Event | Self::CloudEvents(_))
     }
 
-    /// The exact bytes to send and to sign.
+    /// Writes one message of a list. It holds its id, which no header says here.
+    pub(super) fn write_item(&self, envelope: &Envelope, out: &mut Vec<u8>) {
+        match self {
+            Self::Event => write_json(out, &Event::new(envelope, Some(envelope.id))),
+            Self::CloudEvents(events) => write_json(out, &events.event(envelope)),
+            Self::Template(_) | Self::Raw | Self::Form => out.extend_from_slice(&self.bytes(envelope)),
+        }
+    }
+
+    /// The exact bytes of a message alone, to send and to sign.
     pub(super) fn bytes(&self, envelope: &Envelope) -> Vec<u8> {
         let message = &*envelope.message;
         match (self, message.raw_for(KIND)) {
-            (Self::Event, _) => json(message, &Event::new(envelope)),
+            (Self::Event, _) => json(message, &Event::new(envelope, None)),
             (Self::CloudEvents(events), _) if events.mode == CloudEventsMode::Binary => json(message, &Payload(envelope)),
             (Self::CloudEvents(events), _) => json(message, &events.event(envelope)),
             (Self::Template(template), _) => template.render(envelope).into_bytes(),
@@ -102,12 +112,18 @@ fn json(message: &Message, value: &impl Serialize) -> Vec<u8> {
     // Most of what is written besides the two texts fits, so that the buffer grows once at most.
     let texts = message.body.len() + message.title.as_ref().map_or(0, String::len);
     let mut out = Vec::with_capacity(224 + texts + texts / 8);
-    serde_json::to_writer(&mut out, value).expect("JSON with text keys is written to memory");
+    write_json(&mut out, value);
     out
+}
+
+fn write_json(out: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(out, value).expect("JSON with text keys is written to memory");
 }
 
 #[derive(Serialize)]
 struct Event<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Shown<EnvelopeId>>,
     #[serde(rename = "type")]
     kind: Shown<EventType<'a>>,
     timestamp: Time<'a>,
@@ -115,9 +131,10 @@ struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    fn new(envelope: &'a Envelope) -> Self {
+    /// `id` is for events whose request says another one.
+    fn new(envelope: &'a Envelope, id: Option<EnvelopeId>) -> Self {
         let kind = Shown(EventType { prefix: "notification.", message: &envelope.message });
-        Self { kind, timestamp: Time(envelope), data: Payload(envelope) }
+        Self { id: id.map(Shown), kind, timestamp: Time(envelope), data: Payload(envelope) }
     }
 }
 

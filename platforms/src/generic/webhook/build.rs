@@ -6,6 +6,7 @@ use http::Method;
 
 use super::{
     adapter::Webhook,
+    batch::Batches,
     body::Body,
     config::{Auth, WebhookConfig, WebhookMethod},
     destination::{Destinations, Fixed, Trust},
@@ -41,7 +42,13 @@ pub(super) fn webhook(config: WebhookConfig, parts: &Parts) -> Result<Webhook, C
 fn requests(config: &WebhookConfig) -> Result<Requests, ConfigError> {
     let idempotency = config.idempotency_header.as_deref().map(|name| header_name("idempotency_header", name)).transpose()?;
     let body = Body::new(config)?;
-    let (headers, templated) = headers(config, &body, idempotency.as_ref())?;
+    let batches = Batches::new(config)?;
+    let content_type = batches.as_ref().map_or_else(|| body.content_type(), |batches| batches.content_type(&body));
+    let (headers, templated) = headers(config, &body, content_type, idempotency.as_ref())?;
+    if let (Some(_), Some((name, _))) = (&batches, templated.first()) {
+        let reason = "cannot hold placeholders with `max_batch`: one request carries several messages";
+        return Err(ConfigError::at(format!("headers.{name}"), reason));
+    }
     let credentials = credentials(&config.auth, headers.clone())?;
     let signing_key = |(index, secret): (usize, &Secret)| {
         SigningKey::parse(secret).map_err(|error| ConfigError::at(format!("signing_secrets[{index}]"), error.reason))
@@ -52,6 +59,7 @@ fn requests(config: &WebhookConfig) -> Result<Requests, ConfigError> {
         credentials,
         templated,
         body,
+        batches,
         signing_keys: config.signing_secrets.iter().enumerate().map(signing_key).collect::<Result<_, _>>()?,
         hub_key: config.hub_signature.as_ref().map(HubKey::new),
         idempotency,

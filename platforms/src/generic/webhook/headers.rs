@@ -20,6 +20,7 @@ use crate::{
 pub(super) fn headers(
     config: &WebhookConfig,
     body: &Body,
+    content_type: &str,
     idempotency: Option<&HeaderName>,
 ) -> Result<(HeaderMap, Vec<(HeaderName, Template)>), ConfigError> {
     let later = HeaderValue::from_static("");
@@ -38,7 +39,7 @@ pub(super) fn headers(
     for name in body.binary().into_iter().flat_map(CloudEvents::header_names) {
         headers.insert(name, later.clone());
     }
-    let content_type = config.content_type.as_deref().unwrap_or_else(|| body.content_type());
+    let content_type = config.content_type.as_deref().unwrap_or(content_type);
     headers.insert(header::CONTENT_TYPE, header_value("content_type", content_type)?);
     let mut templated = Vec::new();
     for (name, value) in own_headers(&config.headers)? {

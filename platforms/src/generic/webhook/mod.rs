@@ -31,6 +31,19 @@
 //! values are written: whatever a message holds, the JSON stays JSON, and nothing breaks out of its place. A header
 //! value that would hold a line break ends the attempt before anything is sent.
 //!
+//! # Batches
+//!
+//! With `max_batch`, a request carries a list of messages: a JSON array, or one JSON value per line. Each message holds its
+//! own `id`; `webhook-id` is the id of the only message, else one that the same messages make again. All share
+//! the answer's outcome, unless the receiver answers with a list of results and `batch_results` says where:
+//!
+//! ```json
+//! {"results": [200, {"status": 202, "id": "m-2"}, {"status": 422, "error": "no such account"}]}
+//! ```
+//!
+//! Each result is judged as if it were the answer to its message alone. A list that does not fit leaves all of them in
+//! doubt. A request that is refused as invalid is taken apart, so that a bad message ends alone.
+//!
 //! # Recipients
 //!
 //! A target may name a URL of its own (`customers:https://their.example.com/hook`), one lane per host. Such a URL is a
@@ -45,6 +58,7 @@
 //! | `headers` | the headers of the configuration |
 //! | `body` | message to bytes |
 //! | `cloudevents` | the attributes of CloudEvents |
+//! | `batch` | several messages in one request |
 //! | `template/` | texts with placeholders |
 //! | `request` | message, headers and signatures to a request |
 //! | `adapter` | the traits |
@@ -54,6 +68,7 @@
 
 mod adapter;
 mod address;
+mod batch;
 mod body;
 mod build;
 mod cloudevents;
@@ -67,5 +82,6 @@ mod verdict;
 
 pub use adapter::Webhook;
 pub use config::{
-    Auth, BodyKind, CloudEventsConfig, CloudEventsMode, SuccessBody, WaitField, WaitUnit, WebhookConfig, WebhookMethod,
+    Auth, BatchFormat, BodyKind, CloudEventsConfig, CloudEventsMode, SuccessBody, WaitField, WaitUnit, WebhookConfig,
+    WebhookMethod,
 };

@@ -2,9 +2,15 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use super::{body::Body, cloudevents::CloudEvents, destination::Destination, template::Template};
+use super::{
+    batch::{self, Batches},
+    body::Body,
+    cloudevents::CloudEvents,
+    destination::Destination,
+    template::Template,
+};
 use crate::{
-    contract::{Envelope, HttpRequest, SendError},
+    contract::{Envelope, EnvelopeId, HttpRequest, SendError},
     http::signature::{HUB_SIGNATURE, HubKey, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign},
 };
 
@@ -18,23 +24,28 @@ pub(super) struct Requests {
     /// Headers whose values are made of the message.
     pub(super) templated: Vec<(HeaderName, Template)>,
     pub(super) body: Body,
+    pub(super) batches: Option<Batches>,
     pub(super) signing_keys: Vec<SigningKey>,
     pub(super) hub_key: Option<HubKey>,
     pub(super) idempotency: Option<HeaderName>,
 }
 
 impl Requests {
-    /// The request that sends a message; `unix_seconds` is the time of this attempt.
+    /// The request that sends messages, one where there are no batches; `unix_seconds` is the time of this attempt.
     pub(super) fn sending(
         &self,
-        envelope: &Envelope,
+        batch: &[&Envelope],
         destination: &Destination,
         unix_seconds: u64,
     ) -> Result<HttpRequest, SendError> {
-        let body = self.body.bytes(envelope);
+        let first = batch.first().expect("a request carries a message");
+        let body = match &self.batches {
+            Some(batches) => batches.bytes(&self.body, batch),
+            None => self.body.bytes(first),
+        };
         let mut request = self.to(destination, self.method.clone());
-        self.describe(&mut request.headers, envelope)?;
-        self.seal(&mut request.headers, envelope, &body, unix_seconds);
+        self.describe(&mut request.headers, first)?;
+        self.seal(&mut request.headers, batch::id_of(batch), &body, unix_seconds);
         request.body = body.into();
         Ok(request)
     }
@@ -62,7 +73,7 @@ impl Requests {
         request
     }
 
-    /// Writes the headers that are made of the message.
+    /// Writes the headers that are made of the message; there are none where it is one of many.
     fn describe(&self, headers: &mut HeaderMap, envelope: &Envelope) -> Result<(), SendError> {
         if let Some(events) = self.body.binary() {
             events.write_headers(envelope, headers);
@@ -83,9 +94,9 @@ impl Requests {
     }
 
     /// Writes the id, the time and the signatures.
-    fn seal(&self, headers: &mut HeaderMap, envelope: &Envelope, body: &[u8], unix_seconds: u64) {
+    fn seal(&self, headers: &mut HeaderMap, id: EnvelopeId, body: &[u8], unix_seconds: u64) {
         let mut text = [0; 36];
-        let id = envelope.id.encode(&mut text);
+        let id = id.encode(&mut text);
         if !self.signing_keys.is_empty() {
             headers.insert(WEBHOOK_SIGNATURE, sign(&self.signing_keys, id, unix_seconds, body));
         }

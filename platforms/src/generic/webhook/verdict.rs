@@ -38,6 +38,7 @@ impl Verdict {
         }
         for (key, pointer) in [
             ("receipt_field", config.receipt_field.as_ref()),
+            ("batch_results", config.batch_results.as_ref()),
             ("retry_after_field.pointer", config.retry_after_field.as_ref().map(|field| &field.pointer)),
             ("success_body.pointer", config.success_body.as_ref().and_then(|body| body.pointer.as_ref())),
         ] {
@@ -57,9 +58,15 @@ impl Verdict {
 
     /// The verdict; `clock` is asked only where a wait may be a date.
     pub(super) fn on(&self, response: &HttpResponse, clock: &dyn Clock) -> Result<Receipt, SendError> {
+        self.accepts_status(response, clock)?;
+        self.accepted(response, clock)
+    }
+
+    /// The verdict of the status alone.
+    pub(super) fn accepts_status(&self, response: &HttpResponse, clock: &dyn Clock) -> Result<(), SendError> {
         let status = response.status.as_u16();
         if self.accepts(status) {
-            return self.accepted(response, clock);
+            return Ok(());
         }
         let kind = if self.permanent_status.contains(&status) {
             ErrorKind::InvalidMessage

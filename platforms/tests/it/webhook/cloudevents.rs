@@ -92,7 +92,7 @@ fn attributes_that_no_event_can_have_are_refused_at_their_key() {
         (json!({"source": "my hub"}), "cloudevents.source", "not a URI"),
         (json!({"source": "/x", "dataschema": "ä"}), "cloudevents.dataschema", "not a URI"),
         (json!({"source": "/x", "type_prefix": "a\n"}), "cloudevents.type_prefix", "control characters"),
-        (json!({"source": "/x", "mode": "batch"}), "cloudevents.mode", "expected `structured` or `binary`"),
+        (json!({"source": "/x", "mode": "batches"}), "cloudevents.mode", "`structured`, `binary`, `batched`"),
         (json!({"source": "/x", "subject": "{{ topic }}"}), "cloudevents.subject", "unknown placeholder `{{ topic }}`"),
         (json!({"source": "/x", "extensions": {"Team": "a"}}), "cloudevents.extensions.Team", "lower case"),
         (json!({"source": "/x", "extensions": {"a_b": "a"}}), "cloudevents.extensions.a_b", "lower case"),

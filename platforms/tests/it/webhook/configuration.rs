@@ -43,6 +43,30 @@ fn a_table_that_cannot_work_is_refused_at_the_key_and_without_its_secrets() {
         (json!({"url": url, "cloudevents": {"source": "/x"}}), "cloudevents", "means nothing"),
         (json!({"url": url, "body": "cloudevents", "cloudevents": {}}), "cloudevents", "`source`"),
         (json!({"url": url, "body": "template"}), "template", "is needed"),
+        (json!({"url": url, "max_batch": 0}), "max_batch", "expected 1 to 1000"),
+        (json!({"url": url, "max_batch": 1001}), "max_batch", "expected 1 to 1000"),
+        (json!({"url": url, "max_batch": 5, "body": "raw"}), "max_batch", "event, cloudevents or template"),
+        (json!({"url": url, "max_batch": 5, "body": "form"}), "max_batch", "event, cloudevents or template"),
+        (
+            json!({"url": url, "max_batch": 5, "body": "cloudevents", "cloudevents": {"source": "/x"}}),
+            "max_batch",
+            "cloudevents.mode = \"batched\"",
+        ),
+        (
+            json!({"url": url, "max_batch": 5, "body": "template", "template": "{{ id }}", "content_type": "text/plain"}),
+            "max_batch",
+            "a template that is JSON",
+        ),
+        (json!({"url": url, "batch_format": "ndjson"}), "batch_format", "without `max_batch`"),
+        (json!({"url": url, "batch_results": "/results"}), "batch_results", "without `max_batch`"),
+        (json!({"url": url, "max_batch": 5, "batch_results": "results"}), "batch_results", "JSON pointer"),
+        (json!({"url": url, "max_batch": 5, "batch_format": "csv"}), "batch_format", "`array` or `ndjson`"),
+        (
+            json!({"url": url, "batch_format": "ndjson", "body": "cloudevents", "cloudevents": {"source": "/x", "mode": "batched"}}),
+            "batch_format",
+            "is an array",
+        ),
+        (json!({"url": url, "max_batch": 5, "headers": {"x": "{{ kind }}"}}), "headers.x", "several messages"),
         (json!({"url": url, "template": "s3cret"}), "template", "means nothing"),
         (json!({"url": url, "headers": {"x": "{{ s3cret }}"}}), "headers.x", "known are: id, time"),
         (json!({"url": url, "headers": {"x": "s3cret {{ kind"}}), "headers.x", "known are: id, time"),
@@ -94,6 +118,6 @@ fn a_url_that_names_no_host_shows_what_one_looks_like() {
 fn the_schema_names_every_key() {
     let schema = Registry::builtin().schema("webhook").expect("a schema");
     let properties = schema.get("properties").and_then(|found| found.as_object()).expect("an object");
-    assert_eq!(properties.len(), 21);
+    assert_eq!(properties.len(), 24);
     assert_eq!(schema.get("additionalProperties"), Some(&json!(false)));
 }

@@ -1,5 +1,6 @@
 //! The webhook adapter: bytes on the wire, verdicts, configuration.
 
+mod batches;
 mod cloudevents;
 mod configuration;
 mod identity;

@@ -59,4 +59,17 @@ pub enum CloudEventsMode {
     Structured,
     /// The body is the data, the attributes are `ce-` headers.
     Binary,
+    /// The body is an array of events, at most `max_batch`: for receivers that asked for it.
+    Batched,
+}
+
+/// How several messages are one body.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchFormat {
+    /// A JSON array.
+    #[default]
+    Array,
+    /// One JSON value per line.
+    Ndjson,
 }

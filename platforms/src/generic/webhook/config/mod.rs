@@ -14,5 +14,5 @@ mod table;
 
 pub use answer::{SuccessBody, WaitField, WaitUnit};
 pub use auth::{Auth, ClientCertificate};
-pub use body::{BodyKind, CloudEventsConfig, CloudEventsMode};
+pub use body::{BatchFormat, BodyKind, CloudEventsConfig, CloudEventsMode};
 pub use table::{WebhookConfig, WebhookMethod};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Auth, BodyKind, ClientCertificate, CloudEventsConfig, SuccessBody, WaitField};
+use super::{Auth, BatchFormat, BodyKind, ClientCertificate, CloudEventsConfig, SuccessBody, WaitField};
 use crate::contract::Secret;
 
 /// The keys of a `type = "webhook"` table.
@@ -37,6 +37,16 @@ pub struct WebhookConfig {
     /// The text that is sent, with placeholders such as `{{ title }}` for the message's values; needed with
     /// `body = "template"`, meaningless without. The `content_type` decides how values are escaped; JSON stays JSON.
     pub template: Option<String>,
+    /// Most messages of one request, 1 to 1000; each is then a member of a list, also where it is alone, and holds its
+    /// own id. Default: one message per request, no list.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_batch: Option<usize>,
+    /// What the list is. Default: a JSON array.
+    pub batch_format: Option<BatchFormat>,
+    /// JSON pointer to the list of results in an accepting answer, one for each message, in order: a status, or an object
+    /// with a `status` in which `success_body`, `receipt_field` and `retry_after_field` look. Default: all share the
+    /// answer's outcome.
+    pub batch_results: Option<String>,
     /// The `content-type`. Default: what fits the body, JSON for a template.
     pub content_type: Option<String>,
     /// Statuses that accept. Default: 200 to 299.
