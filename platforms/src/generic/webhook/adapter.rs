@@ -14,6 +14,7 @@ use super::{
     address, build,
     config::WebhookConfig,
     destination::{Destination, Destinations},
+    handshake::Handshake,
     request::Requests,
     verdict::Verdict,
 };
@@ -33,6 +34,7 @@ pub struct Webhook {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) destinations: Destinations,
     pub(super) requests: Requests,
+    pub(super) handshake: Option<Handshake>,
     pub(super) verdict: Verdict,
     pub(super) secrets: Vec<Secret>,
 }
@@ -46,6 +48,9 @@ impl Webhook {
         let first = batch.first().expect("a request carries a message");
         let destination = self.destinations.find(first.recipient.as_deref())?;
         let request = self.requests.sending(batch, &destination, self.unix_seconds())?;
+        if let Some(handshake) = &self.handshake {
+            handshake.pass(&destination.endpoint, &*self.clock, self.permission(handshake, &destination)).await?;
+        }
         let response = self.answered(&destination, request).await?;
         match &self.requests.batches {
             Some(batches) => batches.results(&self.verdict, &response, batch.len(), &*self.clock),
@@ -65,6 +70,13 @@ impl Webhook {
             Err(error) => vec![Err(error); members.len()],
         };
         group.into_iter().zip(results).collect()
+    }
+
+    /// Asks for permission to send to a destination.
+    async fn permission(&self, handshake: &Handshake, destination: &Destination) -> Result<HttpResponse, SendError> {
+        let mut request = self.requests.asking(destination, Method::OPTIONS);
+        handshake.ask(&mut request);
+        self.answered(destination, request).await
     }
 
     async fn answered(&self, destination: &Destination, request: HttpRequest) -> Result<HttpResponse, SendError> {
@@ -123,9 +135,14 @@ impl Platform for Webhook {
     }
 
     /// Asks for `url` with HEAD, which notifies nobody. Every answer proves that somebody is there, but 401, 403 and
-    /// 5xx; receivers that only know POST answer 404 or 405. Without `url` there is nobody to ask.
+    /// 5xx; receivers that only know POST answer 404 or 405. With `handshake` the question is whether deliveries are
+    /// permitted. Without `url` there is nobody to ask.
     async fn check(&self) -> Result<(), SendError> {
         let Some(fixed) = &self.destinations.fixed else { return Ok(()) };
+        if let Some(handshake) = &self.handshake {
+            let response = self.permission(handshake, &fixed.destination).await?;
+            return handshake.judge(&response, &*self.clock);
+        }
         let request = self.requests.asking(&fixed.destination, Method::HEAD);
         let response = self.answered(&fixed.destination, request).await?;
         match response.status.as_u16() {

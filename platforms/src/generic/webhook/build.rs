@@ -10,6 +10,7 @@ use super::{
     body::Body,
     config::{Auth, WebhookConfig, WebhookMethod},
     destination::{Destinations, Fixed, Trust},
+    handshake::Handshake,
     headers::{credentials, header_name, headers},
     request::Requests,
     verdict::Verdict,
@@ -27,7 +28,8 @@ const SECRET_BYTES_MIN: usize = 8;
 
 pub(super) fn webhook(config: WebhookConfig, parts: &Parts) -> Result<Webhook, ConfigError> {
     let destinations = destinations(&config, parts)?;
-    let requests = requests(&config)?;
+    let handshake = config.handshake.as_ref().map(Handshake::new).transpose()?;
+    let requests = requests(&config, handshake.as_ref())?;
     Ok(Webhook {
         identified: identified(&config, parts)?,
         transport: parts.transport.clone(),
@@ -36,15 +38,16 @@ pub(super) fn webhook(config: WebhookConfig, parts: &Parts) -> Result<Webhook, C
         secrets: secrets(&config, &destinations, &requests),
         destinations,
         requests,
+        handshake,
     })
 }
 
-fn requests(config: &WebhookConfig) -> Result<Requests, ConfigError> {
+fn requests(config: &WebhookConfig, handshake: Option<&Handshake>) -> Result<Requests, ConfigError> {
     let idempotency = config.idempotency_header.as_deref().map(|name| header_name("idempotency_header", name)).transpose()?;
     let body = Body::new(config)?;
     let batches = Batches::new(config)?;
     let content_type = batches.as_ref().map_or_else(|| body.content_type(), |batches| batches.content_type(&body));
-    let (headers, templated) = headers(config, &body, content_type, idempotency.as_ref())?;
+    let (headers, templated) = headers(config, &body, content_type, idempotency.as_ref(), handshake)?;
     if let (Some(_), Some((name, _))) = (&batches, templated.first()) {
         let reason = "cannot hold placeholders with `max_batch`: one request carries several messages";
         return Err(ConfigError::at(format!("headers.{name}"), reason));

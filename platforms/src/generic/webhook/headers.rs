@@ -9,6 +9,7 @@ use super::{
     cloudevents::CloudEvents,
     config::{Auth, WebhookConfig},
     destination::basic,
+    handshake::{Handshake, REQUEST_ORIGIN},
     template::{Language, Template},
 };
 use crate::{
@@ -22,6 +23,7 @@ pub(super) fn headers(
     body: &Body,
     content_type: &str,
     idempotency: Option<&HeaderName>,
+    handshake: Option<&Handshake>,
 ) -> Result<(HeaderMap, Vec<(HeaderName, Template)>), ConfigError> {
     let later = HeaderValue::from_static("");
     let mut headers = HeaderMap::with_capacity(config.headers.len() + 8);
@@ -35,6 +37,9 @@ pub(super) fn headers(
     }
     if let Some(name) = idempotency {
         headers.insert(name, later.clone());
+    }
+    if let Some(handshake) = handshake {
+        headers.insert(REQUEST_ORIGIN, handshake.origin());
     }
     for name in body.binary().into_iter().flat_map(CloudEvents::header_names) {
         headers.insert(name, later.clone());

@@ -60,6 +60,7 @@
 //! | `cloudevents` | the attributes of CloudEvents |
 //! | `batch` | several messages in one request |
 //! | `template/` | texts with placeholders |
+//! | `handshake` | asking receivers for permission |
 //! | `request` | message, headers and signatures to a request |
 //! | `adapter` | the traits |
 //! | `verdict` | the answer's meaning |
@@ -74,6 +75,7 @@ mod build;
 mod cloudevents;
 mod config;
 mod destination;
+mod handshake;
 mod headers;
 mod proof;
 mod request;
@@ -82,6 +84,6 @@ mod verdict;
 
 pub use adapter::Webhook;
 pub use config::{
-    Auth, BatchFormat, BodyKind, CloudEventsConfig, CloudEventsMode, SuccessBody, WaitField, WaitUnit, WebhookConfig,
-    WebhookMethod,
+    Auth, BatchFormat, BodyKind, CloudEventsConfig, CloudEventsMode, HandshakeConfig, SuccessBody, WaitField, WaitUnit,
+    WebhookConfig, WebhookMethod,
 };

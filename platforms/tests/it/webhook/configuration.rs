@@ -43,6 +43,13 @@ fn a_table_that_cannot_work_is_refused_at_the_key_and_without_its_secrets() {
         (json!({"url": url, "cloudevents": {"source": "/x"}}), "cloudevents", "means nothing"),
         (json!({"url": url, "body": "cloudevents", "cloudevents": {}}), "cloudevents", "`source`"),
         (json!({"url": url, "body": "template"}), "template", "is needed"),
+        (json!({"url": url, "handshake": {"origin": "my hub"}}), "handshake.origin", "not a DNS name"),
+        (json!({"url": url, "handshake": {"origin": "a.example", "rate": 0}}), "handshake.rate", "1 or more"),
+        (
+            json!({"url": url, "handshake": {"origin": "a.example"}, "headers": {"webhook-request-origin": "x"}}),
+            "headers.webhook-request-origin",
+            "set by notifyhub itself",
+        ),
         (json!({"url": url, "max_batch": 0}), "max_batch", "expected 1 to 1000"),
         (json!({"url": url, "max_batch": 1001}), "max_batch", "expected 1 to 1000"),
         (json!({"url": url, "max_batch": 5, "body": "raw"}), "max_batch", "event, cloudevents or template"),
@@ -118,6 +125,6 @@ fn a_url_that_names_no_host_shows_what_one_looks_like() {
 fn the_schema_names_every_key() {
     let schema = Registry::builtin().schema("webhook").expect("a schema");
     let properties = schema.get("properties").and_then(|found| found.as_object()).expect("an object");
-    assert_eq!(properties.len(), 24);
+    assert_eq!(properties.len(), 25);
     assert_eq!(schema.get("additionalProperties"), Some(&json!(false)));
 }

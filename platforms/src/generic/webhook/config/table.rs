@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Auth, BatchFormat, BodyKind, ClientCertificate, CloudEventsConfig, SuccessBody, WaitField};
+use super::{Auth, BatchFormat, BodyKind, ClientCertificate, CloudEventsConfig, HandshakeConfig, SuccessBody, WaitField};
 use crate::contract::Secret;
 
 /// The keys of a `type = "webhook"` table.
@@ -26,6 +26,8 @@ pub struct WebhookConfig {
     pub auth: Auth,
     /// The certificate shown to servers of the origin of `url` that ask for one. Default: none.
     pub client_certificate: Option<ClientCertificate>,
+    /// Ask every URL for permission before it is sent to, as CloudEvents webhooks do (`OPTIONS`). Default: nobody is asked.
+    pub handshake: Option<HandshakeConfig>,
     /// Standard Webhooks keys, `whsec_…` or `whsk_…`: all of them sign. Default: unsigned.
     pub signing_secrets: Vec<Secret>,
     /// The secret of an `X-Hub-Signature-256` header. Default: none.
