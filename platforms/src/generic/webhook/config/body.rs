@@ -50,7 +50,7 @@ fn notification() -> String {
     "notification.".to_owned()
 }
 
-/// Where the attributes of a CloudEvent stand.
+/// Where the attributes of an event stand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CloudEventsMode {

@@ -134,7 +134,7 @@ fn known(name: Name, envelope: &Envelope) -> Found<'_> {
         Name::Actions => json(&extras.actions),
         Name::Mentions => json(&extras.mentions),
         Name::Data => json(&Data::new(envelope)),
-        Name::Raw => message.raw_for(KIND).map_or(Found::Nothing, |raw| json(raw)),
+        Name::Raw => message.raw_for(KIND).map_or(Found::Nothing, json),
     }
 }
 
