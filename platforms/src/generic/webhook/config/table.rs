@@ -38,6 +38,9 @@ pub struct WebhookConfig {
     pub cloudevents: Option<CloudEventsConfig>,
     /// The text that is sent, with placeholders such as `{{ title }}` for the message's values; needed with
     /// `body = "template"`, meaningless without. The `content_type` decides how values are escaped; JSON stays JSON.
+    /// Placeholders: id, time, `unix_time`, title, body, text (the body as plain text), format, priority, kind, `image_url`,
+    /// `click_url`, `thread_key`, `correlation_id`, fields, fields.NAME, actions, mentions, data (the whole message), raw,
+    /// raw.NAME (of the caller's `raw.webhook`).
     pub template: Option<String>,
     /// Most messages of one request, 1 to 1000; each is then a member of a list, also where it is alone, and holds its
     /// own id. Default: one message per request, no list.
