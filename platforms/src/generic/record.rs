@@ -72,7 +72,7 @@ pub(super) fn text_line(envelope: &Envelope) -> String {
     line
 }
 
-/// The priority as users write it.
+/// The word for its priority.
 pub(super) fn priority(envelope: &Envelope) -> &'static str {
     use Priority::{High, Low, Normal, Urgent};
     match envelope.message.priority {
@@ -83,7 +83,16 @@ pub(super) fn priority(envelope: &Envelope) -> &'static str {
     }
 }
 
-/// When the notification was accepted: RFC 3339, to the millisecond.
+/// The word for its format.
+pub(super) fn format(envelope: &Envelope) -> &'static str {
+    match envelope.message.format {
+        Format::Text => "text",
+        Format::Markdown => "markdown",
+        Format::Html => "html",
+    }
+}
+
+/// When it was accepted: RFC 3339, to the millisecond.
 pub(super) fn time(envelope: &Envelope) -> String {
     format!("{:.3}", Timestamp::try_from(envelope.accepted_at).unwrap_or(Timestamp::MAX))
 }
