@@ -102,8 +102,8 @@ pub struct Dispatcher {
     pub(super) worker_capacity: usize,
     /// The monotonic clock as of this turn.
     pub(super) now: Instant,
-    /// Whether the scaler was told that something waits for a worker.
-    pub(super) demand_shown: bool,
+    /// When the scaler was last told that something waits for a worker, if it does.
+    pub(super) demand_shown: Option<Instant>,
     pub(super) settler: Settler,
     pub(super) held_max: usize,
     pub(super) claim_wanted: bool,
@@ -140,7 +140,7 @@ impl Dispatcher {
             roster: Roster::new(parts.config.strategy, parts.worker_capacity, parts.seed),
             worker_capacity: parts.worker_capacity,
             now: parts.clock.now(),
-            demand_shown: false,
+            demand_shown: None,
             config: parts.config,
             directory: parts.directory,
             arrivals: parts.arrivals,

@@ -31,7 +31,7 @@ impl Dispatcher {
             self.overflow.push((lease.token, lease.task));
             return;
         }
-        let key = self.ledger.insert(lease, index);
+        let key = self.ledger.insert(lease, index, self.now);
         self.lanes[index].queue.push_back(key);
         self.ready(index);
     }
@@ -58,6 +58,7 @@ impl Dispatcher {
         let lane = &mut self.lanes[index];
         if !lane.in_ring && !lane.queue.is_empty() {
             lane.in_ring = true;
+            lane.runnable_since.get_or_insert(self.now);
             self.ring.push_back(index);
         }
     }
@@ -65,11 +66,16 @@ impl Dispatcher {
     /// Goes around the ready ring, one batch per lane and round, until no lane may send or no worker has room.
     pub(super) fn give_out(&mut self) {
         let now = self.clock.now();
+        self.now = now;
         self.unpark(now);
-        if self.ring.is_empty() {
-            return;
+        if !self.ring.is_empty() {
+            self.go_around(now, self.clock.wall());
         }
-        let (wall, share) = (self.clock.wall(), self.lane_share());
+        self.show_demand(now);
+    }
+
+    fn go_around(&mut self, now: Instant, wall: SystemTime) {
+        let share = self.lane_share();
         while let Some(index) = self.ring.pop_front() {
             let room = self.roster.room();
             if room == 0 {
@@ -88,10 +94,11 @@ impl Dispatcher {
                     }
                 }
                 Readiness::Parked(until) => {
+                    lane.runnable_since = None;
                     let until = self.end_expired(index, until, now, wall);
                     self.park(index, until);
                 }
-                Readiness::Waiting => {}
+                Readiness::Waiting => lane.runnable_since = None,
             }
         }
     }
