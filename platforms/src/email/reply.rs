@@ -53,6 +53,16 @@ pub fn classify(stage: Stage, code: u16, text: &str) -> SendError {
     error
 }
 
+/// Whether a refused recipient is one too many for this transaction, and only that (RFC 5321 section 4.5.3.1.10).
+pub(super) fn wants_no_more_recipients(code: u16, text: &str) -> bool {
+    let (enhanced, reason) = split_enhanced(text);
+    matches!(code, 452 | 552)
+        && match enhanced {
+            Some(enhanced) => enhanced == (5, 3),
+            None => reason.to_ascii_lowercase().contains("too many recipients"),
+        }
+}
+
 fn transient(enhanced: Enhanced, reason: &str) -> ErrorKind {
     match enhanced {
         Some((5, 3) | (7, 28)) => ErrorKind::RateLimited,
