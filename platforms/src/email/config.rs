@@ -42,7 +42,7 @@ pub struct EmailConfig {
     /// PEM file of the certificate authorities to trust instead of the system's. Default: the system's.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
-    /// PEM file of the certificate this client shows, with the certificates between it and its authority. Default: none.
+    /// PEM file of the certificate this client shows; only the first one in it is. Default: none.
     #[serde(default)]
     pub client_cert_file: Option<PathBuf>,
     /// The private key that goes with it, in PEM form, e.g. `{ file = "/etc/notifyhub/client.key" }`.

@@ -1,8 +1,10 @@
 //! The e-mail adapter, against a real Postfix and against servers that misbehave by script.
 
 mod batch_postfix;
+mod certificates_postfix;
 mod connections;
 mod copies;
+mod copies_postfix;
 mod delivery_postfix;
 mod failures;
 mod injection;
@@ -14,6 +16,7 @@ mod refusals_postfix;
 mod reports;
 mod security_postfix;
 mod signatures;
+mod signatures_postfix;
 mod tokens;
 mod urls;
 
