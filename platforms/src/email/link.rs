@@ -56,8 +56,10 @@ struct Refusal {
 /// How a transaction went.
 #[derive(Debug)]
 pub(super) struct Transaction {
-    /// One for each recipient, in order. Where anybody is postponed somebody else is not, so that each transaction gets on.
+    /// One for each recipient, in order. Of a single recipient it is never that he is postponed.
     pub(super) fates: Vec<Fate>,
+    /// Whether the mail was refused for the sake of one of several recipients, and the server did not say of whom.
+    pub(super) is_one_to_blame: bool,
     /// Whether the connection was gone before the server said anything about this mail.
     pub(super) is_stale: bool,
 }
@@ -83,18 +85,24 @@ impl Link {
             .iter()
             .map(|recipient| self.offers.check_recipient(recipient).map_or_else(Fate::Refused, |()| Fate::Postponed))
             .collect();
-        let mut is_stale = false;
-        if fates.iter().any(|fate| matches!(fate, Fate::Postponed))
-            && let Err(refusal) = self.transact(letter, recipients, &mut fates, server).await
-        {
-            is_stale = refusal.is_stale;
-            for fate in fates.iter_mut().filter(|fate| matches!(fate, Fate::Postponed | Fate::Named)) {
-                *fate = Fate::Refused(refusal.error.clone());
+        let (mut is_stale, mut is_one_to_blame) = (false, false);
+        if fates.iter().any(|fate| matches!(fate, Fate::Postponed)) {
+            match self.transact(letter, recipients, &mut fates, server).await {
+                Ok(is_one) => is_one_to_blame = is_one,
+                Err(refusal) => {
+                    is_stale = refusal.is_stale;
+                    for fate in fates.iter_mut().filter(|fate| matches!(fate, Fate::Postponed | Fate::Named)) {
+                        *fate = Fate::Refused(refusal.error.clone());
+                    }
+                }
             }
         }
-        Transaction { fates, is_stale }
+        Transaction { fates, is_one_to_blame, is_stale }
     }
 
+    /// Gives everybody his fate. Whether one of several is to blame that the mail was refused: then those that were named are
+    /// postponed, nobody has got it.
+    ///
     /// # Errors
     ///
     /// [`Refusal`] for everybody who has no other fate yet.
@@ -104,15 +112,16 @@ impl Link {
         recipients: &[&Address],
         fates: &mut [Fate],
         server: &Server,
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
         let asked = recipients.iter().zip(&*fates).filter(|(_, fate)| matches!(fate, Fate::Postponed)).map(|(to, _)| *to);
         let parameters = self.offers.with_mail(letter, asked).map_err(|error| Refusal { error, is_stale: false })?;
         self.is_clean = false;
         self.step(server, Stage::Sender, Mail::new(letter.sender.clone(), parameters)).await?;
         self.name(letter, recipients, fates, server).await?;
-        if !fates.iter().any(|fate| matches!(fate, Fate::Named)) {
+        let named = fates.iter().filter(|fate| matches!(fate, Fate::Named)).count();
+        if named == 0 {
             self.reset(server).await;
-            return Ok(());
+            return Ok(false);
         }
         let outcome = match self.step(server, Stage::Data, Data).await {
             Ok(()) => self.content(letter, server).await,
@@ -123,9 +132,14 @@ impl Link {
             self.mails += 1;
             self.used_at = server.clock.now();
         }
-        let fate = outcome.map_or_else(Fate::Refused, |text| Fate::Accepted(server.redacted(text)));
+        let is_one_to_blame = named > 1 && outcome.as_ref().is_err_and(reply::is_about_one_recipient);
+        let fate = match outcome {
+            Ok(text) => Fate::Accepted(server.redacted(text)),
+            Err(_) if is_one_to_blame => Fate::Postponed,
+            Err(error) => Fate::Refused(error),
+        };
         fates.iter_mut().filter(|fate| matches!(fate, Fate::Named)).for_each(|named| *named = fate.clone());
-        Ok(())
+        Ok(is_one_to_blame)
     }
 
     /// Names the recipients, until the server wants no more.

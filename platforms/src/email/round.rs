@@ -55,11 +55,15 @@ impl<'a> Round<'a> {
             Ok(letter) => letter,
             Err(error) => return waiting.iter().for_each(|(at, _)| outcomes[*at] = Some(Err(error.clone()))),
         };
+        let mut recipients_max = self.email.recipients_max;
         while !waiting.is_empty() {
-            let count = waiting.len().min(self.email.recipients_max);
+            let count = waiting.len().min(recipients_max);
             let now: Vec<_> = waiting.drain(..count).collect();
             let recipients: Vec<_> = now.iter().map(|(_, recipient)| recipient).collect();
-            let fates = self.transaction(&letter, &recipients).await;
+            let Transaction { fates, is_one_to_blame, .. } = self.transaction(&letter, &recipients).await;
+            if is_one_to_blame {
+                recipients_max = 1; // Who it is shows when each is alone.
+            }
             let mut postponed = Vec::new();
             for ((at, recipient), fate) in now.into_iter().zip(fates) {
                 outcomes[at] = match fate {
@@ -75,17 +79,20 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// One transaction; once more over a new connection where a kept one turns out to be dead.
-    async fn transaction(&mut self, letter: &Letter, recipients: &[&Address]) -> Vec<Fate> {
+    /// One transaction; where there is no connection, the verdict on that for everybody.
+    async fn transaction(&mut self, letter: &Letter, recipients: &[&Address]) -> Transaction {
         match self.attempt(letter, recipients).await {
-            Ok(transaction) => transaction.fates,
+            Ok(transaction) => transaction,
             Err(error) => {
                 self.down = Some(error.clone());
-                vec![Fate::Refused(error); recipients.len()]
+                let fates = vec![Fate::Refused(error); recipients.len()];
+                Transaction { fates, is_one_to_blame: false, is_stale: false }
             }
         }
     }
 
+    /// Once more over a new connection where a kept one turns out to be dead.
+    ///
     /// # Errors
     ///
     /// [`SendError`] when there is no connection to be had.

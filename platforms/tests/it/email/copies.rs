@@ -161,6 +161,23 @@ async fn the_answer_to_the_mail_is_for_all_who_were_not_refused() {
 }
 
 #[tokio::test]
+async fn a_mail_refused_for_the_sake_of_one_recipient_is_sent_to_each_alone() {
+    for (reply, kind) in [
+        ("550 5.1.1 no such user", ErrorKind::InvalidRecipient),
+        ("552 5.2.2 over quota", ErrorKind::InvalidMessage),
+        ("452 4.2.2 mailbox full", ErrorKind::Unavailable),
+    ] {
+        let server = SmtpScript::start().await;
+        server.next(".", reply);
+        server.next(".", "250 2.0.0 queued");
+        server.next(".", reply);
+        let outcomes = sharing(&server).send_batch(&batch(&THREE)).await;
+        assert_eq!(kinds(&outcomes), [None, Some(kind), None], "{reply}");
+        assert_eq!((mails(&server).len(), server.connections()), (4, 1));
+    }
+}
+
+#[tokio::test]
 async fn a_connection_lost_among_the_recipients_is_unavailable_for_who_was_not_refused() {
     for reaction in [SmtpReaction::Close, "421 4.3.2 shutting down".into()] {
         let server = SmtpScript::start().await;
