@@ -16,7 +16,7 @@
 //! | `lane` | [`Lane`](lane::Lane): one road, its queue and its limits |
 //! | `ledger` | every task this process holds |
 //! | `settler` | writes outcomes in groups, then tells events and waiting callers |
-//! | `replies` | the callers that wait for an outcome |
+//! | `replies`, `slot` | the callers that wait for an outcome, and a value that comes once |
 
 mod claims;
 mod demand;
@@ -26,6 +26,7 @@ mod ledger;
 mod outcomes;
 mod replies;
 mod settler;
+mod slot;
 mod turn;
 
 pub use dispatcher::{Command, Dispatcher, DispatcherParts};
