@@ -1,7 +1,8 @@
 //! Starts the workers, replaces what dies, and makes the pool as large as the scaler or a person says.
 
 use std::{
-    sync::Arc,
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -71,6 +72,8 @@ pub struct Supervisor {
     staged: usize,
     next_stage: Option<Instant>,
     draining: bool,
+    /// Workers that were lost and have no successor yet, by slot.
+    lost: HashMap<u32, WorkerKey>,
 }
 
 /// What the supervisor acts on.
@@ -92,6 +95,7 @@ impl Supervisor {
             staged: STAGE_WORKERS,
             next_stage: None,
             draining: false,
+            lost: HashMap::new(),
             parts,
         }
     }
@@ -157,11 +161,16 @@ impl Supervisor {
         let affinity = parts.config.affinity_of(slot as usize);
         let _ = parts.reports.send(PoolEvent::Started { worker: key, link, affinity }).await;
         self.show();
-        self.parts.events.publish(|| (None, EventKind::WorkerStarted { worker: key }));
+        let started = match self.lost.remove(&slot) {
+            Some(lost) => EventKind::WorkerReplaced { worker: key, lost },
+            None => EventKind::WorkerStarted { worker: key },
+        };
+        self.parts.events.publish(|| (None, started));
     }
 
     /// Lets the worker of a slot finish what it has and end.
     async fn retire(&mut self, slot: u32) {
+        self.lost.remove(&slot);
         let Some(worker) = self.slots.worker(slot) else { return self.slots.vacate(slot) };
         self.slots.vacate(slot);
         self.leave(worker).await;
@@ -201,6 +210,7 @@ impl Supervisor {
         tracing::error!(worker = %worker, %why, "worker {worker} is lost");
         if self.slots.is_current(worker) {
             self.slots.lose(worker, self.parts.clock.now());
+            self.lost.insert(worker.slot, worker);
         }
         let _ = self.parts.reports.send(PoolEvent::Lost { worker, why: why.clone() }).await;
         self.parts.events.publish(|| (None, EventKind::WorkerLost { worker, why }));
@@ -263,8 +273,9 @@ impl Supervisor {
         self.fill().await;
     }
 
-    /// Shows who is there.
+    /// Shows who is there, and how many should be.
     fn show(&self) {
+        self.parts.board.wanted.store(self.target as u64, Relaxed);
         let cells = |roles: &[Role]| self.crew.members(roles).into_iter().map(|member| member.cell).collect();
         self.parts.board.show_workers(cells(&[Role::Working, Role::Leaving]), cells(&[Role::GivenUp]));
         self.parts.watched.send_replace(self.crew.members(&[Role::Working]).into());

@@ -5,5 +5,6 @@ mod command;
 mod config;
 mod demo;
 mod engine;
+mod pool;
 mod send;
 mod store;

@@ -23,20 +23,28 @@ impl EnvelopeId {
 
     /// The printed form, written into `text` without an allocation.
     pub fn encode(self, text: &mut [u8; 36]) -> &str {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         *text = [b'-'; 36];
         let mut at = 0;
         for (index, byte) in self.0.to_be_bytes().into_iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                at += 1;
-            }
-            text[at] = HEX[usize::from(byte >> 4)];
-            text[at + 1] = HEX[usize::from(byte & 15)];
+            at += usize::from(matches!(index, 4 | 6 | 8 | 10));
+            text[at..at + 2].copy_from_slice(&HEX_PAIRS[usize::from(byte)]);
             at += 2;
         }
         std::str::from_utf8(text).expect("hex digits and dashes are ASCII")
     }
 }
+
+/// Every byte as two digits: an id is written for every send.
+static HEX_PAIRS: [[u8; 2]; 256] = {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [HEX[byte >> 4], HEX[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
 
 impl fmt::Display for EnvelopeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
