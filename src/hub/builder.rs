@@ -267,7 +267,7 @@ fn start(
     store.announce_to(arrival_sender);
     let (reports_sender, reports) = mpsc::channel(MESSAGES_MAX);
     let (commands_sender, commands) = mpsc::channel(MESSAGES_MAX);
-    let (events, board, replies) = (EventBus::new(clock.clone()), Board::default(), Replies::default());
+    let ((events, broadcaster), board, replies) = (EventBus::new(clock.clone()), Board::default(), Replies::default());
     let worker_capacity = config.slots + PREFETCH;
     let supervisor = Supervisor::new(SupervisorParts {
         workers: config.min_workers as u32,
@@ -291,6 +291,7 @@ fn start(
         scope: scope.clone(),
         seed,
     });
+    drop(scope.spawn_until_stopped(broadcaster.run()));
     drop(scope.spawn(supervisor.run()));
     drop(scope.spawn(dispatcher.run()));
     let (ids, commands, closing) = (IdSource::new(seed), commands_sender, AtomicBool::new(false));
