@@ -21,7 +21,7 @@ pub fn measure(case: &Case) -> Result<Measured, AnyError> {
     let (bus, broadcaster) = EventBus::new(Arc::new(SystemClock));
     let streams = (0..case.subscribers).map(|_| bus.subscribe());
     let subscribers = streams.map(|stream| |seen| listen(stream, seen)).collect();
-    let listeners = Listeners::start(broadcaster.run(), subscribers)?;
+    let listeners = Listeners::start(case.burst, broadcaster.run(), subscribers)?;
     let measured = case.measure(&listeners, |sample| bus.publish(|| sample.event()))?;
     assert_eq!(bus.dropped(), 0, "a dropped event costs less than one that is handed over");
     drop(bus);

@@ -15,7 +15,7 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use super::{AnyError, BURST, LISTENER_CORE};
+use super::{AnyError, LISTENER_CORE};
 
 /// A running thread of listeners.
 pub struct Listeners {
@@ -28,12 +28,14 @@ pub struct Listeners {
 /// What a subscriber counts with: it tells of whole bursts only.
 pub struct Seen {
     events: u64,
+    burst: u64,
     bursts: Arc<AtomicU64>,
 }
 
 impl Listeners {
-    /// Starts a thread that runs `other` and, for each subscriber, what `subscribe` returns, until all have ended.
+    /// Starts a thread that runs `other` and all `subscribers`, who get bursts of `burst` events, until all have ended.
     pub fn start<F>(
+        burst: u64,
         other: impl Future<Output = ()> + Send + 'static,
         subscribers: Vec<impl FnOnce(Seen) -> F>,
     ) -> Result<Self, AnyError>
@@ -45,7 +47,7 @@ impl Listeners {
         let mut tasks = JoinSet::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         for subscriber in subscribers {
-            tasks.spawn_on(subscriber(Seen { events: 0, bursts: bursts_seen.clone() }), runtime.handle());
+            tasks.spawn_on(subscriber(Seen { events: 0, burst, bursts: bursts_seen.clone() }), runtime.handle());
         }
         let (sender, schedstat) = mpsc::channel();
         let thread = thread::spawn(move || {
@@ -83,7 +85,7 @@ impl Seen {
     /// Counts an event.
     pub fn one(&mut self) {
         self.events += 1;
-        if self.events.is_multiple_of(BURST) {
+        if self.events.is_multiple_of(self.burst) {
             self.bursts.fetch_add(1, Ordering::Release);
         }
     }

@@ -30,7 +30,7 @@ async fn listen(mut receiver: mpsc::Receiver<Arc<Event>>, mut seen: Seen) {
 pub fn measure(case: &Case) -> Result<Measured, AnyError> {
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..case.subscribers).map(|_| mpsc::channel(BACKLOG)).unzip();
     let subscribers = receivers.into_iter().map(|receiver| |seen| listen(receiver, seen)).collect();
-    let listeners = Listeners::start(std::future::ready(()), subscribers)?;
+    let listeners = Listeners::start(case.burst, std::future::ready(()), subscribers)?;
     let (senders, published) = (Mutex::new(senders), AtomicU64::new(0));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let measured = case.measure(&listeners, |sample| {

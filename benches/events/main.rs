@@ -8,7 +8,8 @@
 //! The publisher is a thread on core 0. Everything that listens runs on one single-threaded runtime on core 1: the
 //! broadcaster and all subscribers, which take every event as it comes. Events are published in bursts, each as fast as
 //! it goes while the other core works on it; the next begins when every subscriber has seen the last. Only bursts are
-//! timed. Each event is a `Delivered` with a correlation id, made as the engine makes it, with its wall-clock time.
+//! timed. One case has bursts of one event: what fanning out costs where there is nothing to group. Each event is a
+//! `Delivered` with a correlation id, made as the engine makes it, with its wall-clock time.
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures real time and prints")]
 
@@ -49,20 +50,22 @@ struct Measured {
     listen_ns: f64,
 }
 
-/// A case: its name, its subscribers, how many bursts, and how an event is published.
+/// A case: its name, its subscribers, how many bursts of how many events, and how an event is published.
 struct Case {
     name: &'static str,
     subscribers: u32,
     bursts: u64,
+    burst: u64,
     run: fn(&Self) -> Result<Measured, AnyError>,
 }
 
-const CASES: [Case; 5] = [
-    Case { name: "publish/0", subscribers: 0, bursts: 5000, run: bus::measure },
-    Case { name: "publish/1", subscribers: 1, bursts: 1000, run: bus::measure },
-    Case { name: "publish/10", subscribers: 10, bursts: 500, run: bus::measure },
-    Case { name: "publish/100", subscribers: 100, bursts: 200, run: bus::measure },
-    Case { name: "mutex-baseline", subscribers: 100, bursts: 30, run: locked::measure },
+const CASES: [Case; 6] = [
+    Case { name: "publish/0", subscribers: 0, bursts: 5000, burst: BURST, run: bus::measure },
+    Case { name: "publish/1", subscribers: 1, bursts: 1000, burst: BURST, run: bus::measure },
+    Case { name: "publish/10", subscribers: 10, bursts: 500, burst: BURST, run: bus::measure },
+    Case { name: "publish/100", subscribers: 100, bursts: 200, burst: BURST, run: bus::measure },
+    Case { name: "one-by-one/100", subscribers: 100, bursts: 2000, burst: 1, run: bus::measure },
+    Case { name: "mutex-baseline", subscribers: 100, bursts: 30, burst: BURST, run: locked::measure },
 ];
 
 fn main() -> Result<(), AnyError> {
@@ -81,10 +84,15 @@ fn main() -> Result<(), AnyError> {
         let mut add = |name: &str, metric, values: Vec<f64>| {
             figures.push(Figure { case: name.to_owned(), metric, value: median(values), unit: "ns" });
         };
-        add(case.name, "ns", runs.iter().map(|run| run.publish_ns).collect());
-        if case.name == "publish/100" {
-            let each = runs.iter().map(|run| run.listen_ns / f64::from(case.subscribers));
-            add("fanout/100", "ns_per_subscriber_event", each.collect());
+        let publishing = || runs.iter().map(|run| run.publish_ns).collect();
+        let listening = || runs.iter().map(|run| run.listen_ns / f64::from(case.subscribers)).collect();
+        match case.name {
+            "publish/100" => {
+                add(case.name, "ns", publishing());
+                add("fanout/100", "ns_per_subscriber_event", listening());
+            }
+            "one-by-one/100" => add("fanout-one-by-one/100", "ns_per_subscriber_event", listening()),
+            _ => add(case.name, "ns", publishing()),
         }
     }
     report("events", &figures)?;
@@ -101,11 +109,11 @@ impl Case {
                 (timed, cpu) = (Duration::ZERO, listeners.cpu_time()?);
             }
             let began = Instant::now();
-            (0..BURST).for_each(|_| publish(&sample));
+            (0..self.burst).for_each(|_| publish(&sample));
             timed += began.elapsed();
             listeners.wait_for(burst + 1);
         }
-        let events = (self.bursts * BURST) as f64;
+        let events = (self.bursts * self.burst) as f64;
         let cpu = listeners.cpu_time()?.saturating_sub(cpu);
         Ok(Measured { publish_ns: timed.as_nanos() as f64 / events, listen_ns: cpu.as_nanos() as f64 / events })
     }
