@@ -59,18 +59,20 @@ mod telemetry;
 pub mod testing;
 
 pub use config::Config;
+pub use event::{HealthState, PoolHealth};
 pub use hub::{
     Accepted, AcceptedTask, Batch, Cancellation, Hub, HubBuilder, HubError, OutcomeError, Progress, ShutdownForced, StartError,
-    Stats, UrlTargets,
+    Stats, UrlTargets, Workers,
 };
 pub use notifyhub_platforms::{
     self as platforms, Registry,
     contract::{Format, Message, Priority},
 };
+pub use pool::PoolError;
 pub use routing::TargetMistake;
 pub use store::{Counts, Durability};
-pub use task::{Notification, NotificationId, Outcome, PlatformName, Target, TaskId, TaskState};
-pub use telemetry::{EventStream, Missed, PlatformStats, WorkerStats};
+pub use task::{Notification, NotificationId, Outcome, PlatformName, Target, TaskId, TaskState, WorkerKey};
+pub use telemetry::{EventStream, Missed, PlatformStats, WorkerState, WorkerStats};
 
 /// The README's Rust examples are compiled and run with the other doc tests.
 #[cfg(doctest)]

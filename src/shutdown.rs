@@ -7,6 +7,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::clock::Clock;
 
+/// How long stopped tasks are waited for.
+const STOPPED_WITHIN: Duration = Duration::from_secs(1);
+
 /// A set of tasks that end together, in two steps: first they are asked to drain, then they are stopped. What only
 /// [serves](Scope::spawn_until_stopped) them is stopped when they have ended.
 ///
@@ -15,6 +18,7 @@ use crate::clock::Clock;
 #[derive(Debug, Clone)]
 pub struct Scope {
     tracker: TaskTracker,
+    guests: TaskTracker,
     servants: TaskTracker,
     draining: CancellationToken,
     stopped: CancellationToken,
@@ -25,9 +29,15 @@ pub struct Scope {
 impl Scope {
     /// A scope whose tasks run on `runtime`.
     pub fn new(runtime: Handle) -> Self {
-        let (tracker, servants) = (TaskTracker::new(), TaskTracker::new());
-        let [draining, stopped, over] = std::array::from_fn(|_| CancellationToken::new());
-        Self { tracker, servants, draining, stopped, over, runtime }
+        Self {
+            tracker: TaskTracker::new(),
+            guests: TaskTracker::new(),
+            servants: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+            over: CancellationToken::new(),
+            runtime,
+        }
     }
 
     /// Spawns a task that [`finish`](Scope::finish) waits for. When the scope is stopped, its future is dropped.
@@ -36,7 +46,18 @@ impl Scope {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.spawn_in(&self.tracker, &self.stopped, future)
+        self.spawn_on(future, &self.runtime)
+    }
+
+    /// The same, on another runtime.
+    pub fn spawn_on<F>(&self, future: F, runtime: &Handle) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let stopped = self.stopped.clone();
+        let task = async move { stopped.run_until_cancelled_owned(future).await };
+        self.tracker.spawn_on(task, runtime)
     }
 
     /// Spawns a task that serves the others to their end: [`finish`](Scope::finish) stops it, by dropping its future,
@@ -46,16 +67,14 @@ impl Scope {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.spawn_in(&self.servants, &self.over, future)
+        let over = self.over.clone();
+        let task = async move { over.run_until_cancelled_owned(future).await };
+        self.servants.spawn_on(task, &self.runtime)
     }
 
-    fn spawn_in<F>(&self, tracker: &TaskTracker, stopped: &CancellationToken, future: F) -> JoinHandle<Option<F::Output>>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        let stopped = stopped.clone();
-        tracker.spawn_on(async move { stopped.run_until_cancelled_owned(future).await }, &self.runtime)
+    /// Counts a future whose task somebody in the scope owns and ends: [`finish`](Scope::finish) gives it a moment to be gone.
+    pub fn guest<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        self.guests.track_future(future)
     }
 
     /// Asks the tasks to finish what they have and take no more.
@@ -68,31 +87,22 @@ impl Scope {
         self.draining.clone().cancelled_owned()
     }
 
-    /// Whether the scope is draining.
-    pub fn is_draining(&self) -> bool {
-        self.draining.is_cancelled()
-    }
-
-    /// Drains, waits at most `grace` for all tasks to end, then stops the rest. Tells whether all ended in time.
+    /// Drains, waits at most `grace` for all tasks to end, then stops the rest. Tells whether all ended in time. A stopped
+    /// task is gone once its thread is free; it is waited for a moment only, since something may block the thread for good.
     pub async fn finish(&self, clock: &dyn Clock, grace: Duration) -> bool {
         self.drain();
         self.close();
-        let deadline = clock.now().checked_add(grace);
-        let over = async {
-            match deadline {
-                Some(deadline) => clock.sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        let in_time = tokio::select! {
-            biased;
-            () = self.tracker.wait() => true,
-            () = over => false,
-        };
+        let in_time = within(clock, grace, self.tracker.wait()).await;
         self.stopped.cancel();
-        self.tracker.wait().await;
+        if !in_time {
+            let gone = async {
+                self.tracker.wait().await;
+                self.guests.wait().await;
+            };
+            within(clock, STOPPED_WITHIN, gone).await;
+        }
         self.over.cancel();
-        self.servants.wait().await;
+        within(clock, STOPPED_WITHIN, self.servants.wait()).await;
         in_time
     }
 
@@ -106,7 +116,23 @@ impl Scope {
 
     fn close(&self) {
         self.tracker.close();
+        self.guests.close();
         self.servants.close();
+    }
+}
+
+/// Whether `done` resolved in time.
+async fn within(clock: &dyn Clock, limit: Duration, done: impl Future<Output = ()>) -> bool {
+    let over = async {
+        match clock.now().checked_add(limit) {
+            Some(deadline) => clock.sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = done => true,
+        () = over => false,
     }
 }
 

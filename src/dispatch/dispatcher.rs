@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::PoolConfig,
-    pool::{PoolEvent, Roster, balancer},
+    config::{Affinity, PoolConfig, Strategy},
+    pool::{PoolEvent, Roster},
     routing::SharedDirectory,
     shutdown::Scope,
     store::{ArrivalReceiver, Claimed, Lease, LeaseToken, Store, StoreError},
@@ -40,6 +40,12 @@ pub enum Command {
     Cancel(Vec<TaskId>),
     /// The directory has changed.
     DirectoryChanged,
+    /// Work is balanced by another strategy from now on.
+    Balance(Strategy),
+    /// The worker in this slot gets another weight.
+    Weigh(u32, u32),
+    /// The worker in this slot is specialised in something else.
+    Specialise(u32, Option<Arc<Affinity>>),
 }
 
 /// What a dispatcher needs.
@@ -93,6 +99,11 @@ pub struct Dispatcher {
     pub(super) platform_rests: HashMap<PlatformName, Instant>,
     pub(super) ledger: Ledger,
     pub(super) roster: Roster,
+    pub(super) worker_capacity: usize,
+    /// The monotonic clock as of this turn.
+    pub(super) now: Instant,
+    /// When the scaler was last told that something waits for a worker, if it does.
+    pub(super) demand_shown: Option<Instant>,
     pub(super) settler: Settler,
     pub(super) held_max: usize,
     pub(super) claim_wanted: bool,
@@ -126,7 +137,10 @@ impl Dispatcher {
         let held_max = super::claims::held_max(parts.config.min_workers, parts.worker_capacity);
         parts.arrivals.set_room(held_max);
         Self {
-            roster: Roster::new(balancer(parts.config.strategy, parts.seed), parts.worker_capacity),
+            roster: Roster::new(parts.config.strategy, parts.worker_capacity, parts.seed),
+            worker_capacity: parts.worker_capacity,
+            now: parts.clock.now(),
+            demand_shown: None,
             config: parts.config,
             directory: parts.directory,
             arrivals: parts.arrivals,
@@ -177,13 +191,22 @@ impl Dispatcher {
                     self.claiming = None;
                     self.take_claimed(claimed);
                 }
-                Input::Command(Command::Cancel(tasks)) => self.cancel(&tasks),
-                Input::Command(Command::DirectoryChanged) => self.close_removed_lanes(),
+                Input::Command(command) => self.obey(command),
                 Input::Bell => self.claim_wanted = true,
                 Input::Timer => self.timer = None,
                 Input::Draining => self.drain(),
                 Input::FreshEnded => self.fresh_ended = true,
             }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Cancel(tasks) => self.cancel(&tasks),
+            Command::DirectoryChanged => self.close_removed_lanes(),
+            Command::Balance(strategy) => self.roster.balance_by(strategy),
+            Command::Weigh(slot, weight) => self.roster.weigh(slot, weight),
+            Command::Specialise(slot, affinity) => self.roster.specialise(slot, affinity),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,6 +18,9 @@ use crate::{
 
 /// A lane with a rate limit holds what it may send in this time.
 const SOON: Duration = Duration::from_secs(2);
+
+/// A send's part of the average time is one in so many.
+const AVERAGE_OVER: u64 = 32;
 
 /// A lane. It is in the ready ring, parked on a timer, or neither: then it has nothing to do, or waits for a send of
 /// its own to finish.
@@ -42,6 +46,12 @@ pub struct Lane {
     held_max: usize,
     rests_until: Option<Instant>,
     lingers_until: Option<Instant>,
+    /// Since when nothing but a worker was missing for its first task to be sent; `None` while something else was.
+    pub runnable_since: Option<Instant>,
+    /// Average time of a successful send, in nanoseconds.
+    average_nanos: u64,
+    /// A stable hash of its key.
+    pub hash: u64,
 }
 
 /// What bounds the next batch of any lane.
@@ -70,8 +80,10 @@ impl Lane {
     /// An idle lane.
     pub fn new(key: LaneKey, entry: Arc<PlatformEntry>, tally: Arc<PlatformTally>, clock: Arc<dyn Clock>) -> Self {
         let limiter = RateLimiter::new(&entry.delivery.rate_limit, clock);
+        let hash = stable_hash(&key);
         let (queue, in_flight, held_max) = (VecDeque::new(), 0, held_max(&entry.delivery));
         Self {
+            hash,
             key,
             entry,
             queue,
@@ -84,6 +96,8 @@ impl Lane {
             held_max,
             rests_until: None,
             lingers_until: None,
+            runnable_since: None,
+            average_nanos: 0,
         }
     }
 
@@ -122,6 +136,16 @@ impl Lane {
     /// Whether its batches go out in one native call.
     pub fn is_batching(&self) -> bool {
         self.entry.capabilities.batch_max > 1
+    }
+
+    /// How long a send took beside the lane's average, in thousandths; the lane learns from those that succeeded.
+    pub fn pace(&mut self, took: Duration, failed: bool) -> u32 {
+        let took = took.as_nanos() as u64;
+        let average = if self.average_nanos == 0 { took } else { self.average_nanos };
+        if !failed {
+            self.average_nanos = (average * (AVERAGE_OVER - 1) + took) / AVERAGE_OVER;
+        }
+        (took.saturating_mul(1000) / average.max(1)).min(u64::from(u32::MAX)) as u32
     }
 
     /// Takes the rate limit's allowance for one task, or rests until there is some: returns until when.
@@ -165,6 +189,13 @@ impl Lane {
     pub fn wants_more(&self, now: Instant) -> bool {
         self.backlog && !self.is_resting(now) && self.queue.len() + self.in_flight <= self.held_max / 2
     }
+}
+
+/// The same in every process of this program.
+fn stable_hash(key: &LaneKey) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// How many tasks a lane holds at most, queued and in flight together: enough to go on while more are claimed, and no

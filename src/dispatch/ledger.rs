@@ -1,8 +1,10 @@
 //! Every task this process holds a lease on, from claim to settlement.
 
+use std::time::{Duration, Instant, SystemTime};
+
 use slab::Slab;
 
-use crate::{pool::WorkerKey, store::Lease};
+use crate::{store::Lease, task::WorkerKey};
 
 /// A held task.
 #[derive(Debug)]
@@ -13,8 +15,23 @@ pub struct Held {
     pub lane: usize,
     /// The worker that has it, and which of that worker's jobs it is in; `None` while it queues on its lane.
     pub with: Option<(WorkerKey, u64)>,
+    /// Since when it is held.
+    pub since: Instant,
     /// Whether it must not be tried again.
     pub cancelled: bool,
+}
+
+impl Held {
+    /// How long it could have been sent by now: since it was accepted or due; of a retry only what this process knows.
+    pub fn waited(&self, now: Instant, wall: SystemTime) -> Duration {
+        let held = now.saturating_duration_since(self.since);
+        if self.lease.tries > 0 {
+            return held;
+        }
+        let head = &self.lease.task.head;
+        let due = head.not_before.map_or(head.accepted_at, |not_before| not_before.max(head.accepted_at));
+        wall.duration_since(due).unwrap_or_default().max(held)
+    }
 }
 
 /// The held tasks, by a small key that is cheap to hand around.
@@ -25,8 +42,8 @@ pub struct Ledger {
 
 impl Ledger {
     /// Writes a task in, queued on `lane`.
-    pub fn insert(&mut self, lease: Lease, lane: usize) -> usize {
-        self.held.insert(Held { lease, lane, with: None, cancelled: false })
+    pub fn insert(&mut self, lease: Lease, lane: usize, now: Instant) -> usize {
+        self.held.insert(Held { lease, lane, with: None, since: now, cancelled: false })
     }
 
     /// A held task.

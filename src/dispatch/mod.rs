@@ -12,18 +12,21 @@
 //! | `turn` | giving work out: runnable lanes form batches |
 //! | `outcomes` | taking outcomes in: verdicts, parking, lost workers |
 //! | `claims` | how much is claimed from the store, and when |
+//! | `demand` | what the scaler is told: what waits for nothing but a worker |
 //! | `lane` | [`Lane`](lane::Lane): one road, its queue and its limits |
 //! | `ledger` | every task this process holds |
 //! | `settler` | writes outcomes in groups, then tells events and waiting callers |
-//! | `replies` | the callers that wait for an outcome |
+//! | `replies`, `slot` | the callers that wait for an outcome, and a value that comes once |
 
 mod claims;
+mod demand;
 mod dispatcher;
 mod lane;
 mod ledger;
 mod outcomes;
 mod replies;
 mod settler;
+mod slot;
 mod turn;
 
 pub use dispatcher::{Command, Dispatcher, DispatcherParts};

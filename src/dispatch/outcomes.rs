@@ -7,13 +7,13 @@ use std::{
 
 use notifyhub_platforms::contract::{ErrorKind, LimitScope, SendError};
 
-use super::{dispatcher::Dispatcher, ledger::Held};
+use super::{claims::held_max, dispatcher::Dispatcher, ledger::Held};
 use crate::{
     event::EventKind,
     policy::{Judgement, judge},
-    pool::{Done, PoolEvent, WorkerKey},
+    pool::{Done, FinishedSend, PoolEvent},
     store::{Lease, Settlement},
-    task::{Attempt, Disposition},
+    task::{Attempt, Disposition, WorkerKey},
 };
 
 /// How long a lane rests that was told to slow down without being told for how long.
@@ -25,24 +25,28 @@ impl Dispatcher {
         match report {
             PoolEvent::Done { worker, sends } => {
                 let (now, wall) = (self.clock.now(), self.clock.wall());
-                sends.into_iter().for_each(|done| self.take_done(worker, done, now, wall));
+                self.now = now;
+                return sends.into_iter().for_each(|done| self.take_done(worker, done, now, wall));
             }
-            PoolEvent::Started { worker, inbox, taken } => {
-                let tally = self.board.worker(worker.slot, worker.epoch);
-                self.roster.add(worker, inbox, taken, tally);
-                self.events.publish(|| (None, EventKind::WorkerStarted { worker: worker.slot }));
-            }
-            PoolEvent::Lost { worker, why } => self.take_lost(worker, why),
+            PoolEvent::Started { worker, link, affinity } => self.roster.add(worker, link, affinity),
+            PoolEvent::Draining { worker } => self.roster.drain(worker),
+            PoolEvent::Ended { worker } => self.take_lost(worker, "ended"),
+            PoolEvent::Lost { worker, why } => self.take_lost(worker, &why),
         }
+        self.held_max = held_max(self.roster.workers(), self.worker_capacity);
     }
 
     fn take_done(&mut self, worker: WorkerKey, done: Done, now: Instant, wall: SystemTime) {
-        self.roster.finished(worker, done.result.is_err());
-        let current = self.ledger.get(done.key).and_then(|held| held.with).is_some_and(|(key, _)| key == worker);
-        if !current {
-            return;
+        let held = self.ledger.get(done.key).filter(|held| held.with.is_some_and(|(key, _)| key == worker));
+        let failed = done.result.is_err();
+        let mut send = FinishedSend { bytes: 0, pace_permille: 1000, failed };
+        if let Some(held) = held {
+            send.bytes = held.lease.task.head.message.bytes();
+            send.pace_permille = self.lanes[held.lane].pace(done.took, failed);
         }
-        let Some(held) = self.ledger.remove(done.key) else { return };
+        let current = held.is_some();
+        self.roster.finished(worker, send);
+        let Some(held) = current.then(|| self.ledger.remove(done.key)).flatten() else { return };
         let since = now.saturating_duration_since(done.started);
         let started_at = wall.checked_sub(since).unwrap_or(wall);
         self.conclude(held, worker, started_at, done, (now, wall));
@@ -115,7 +119,7 @@ impl Dispatcher {
 
     /// Sorts out what a lost worker had: what it had not begun goes back to the head of its lane, what it had begun may
     /// have been sent.
-    fn take_lost(&mut self, worker: WorkerKey, why: String) {
+    fn take_lost(&mut self, worker: WorkerKey, why: &str) {
         let begun = self.roster.remove(worker).unwrap_or(u64::MAX);
         let (now, wall) = (self.clock.now(), self.clock.wall());
         for (key, job) in self.ledger.with_worker(worker) {
@@ -127,7 +131,6 @@ impl Dispatcher {
                 self.conclude(held, worker, wall, done, (now, wall));
             }
         }
-        self.events.publish(|| (None, EventKind::WorkerLost { worker: worker.slot, why }));
     }
 
     fn requeue(&mut self, key: usize) {

@@ -2,36 +2,32 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use foldhash::fast::FixedState;
-use tokio::sync::Notify;
 
+use super::slot::Slot;
 use crate::task::{NotificationId, Outcome};
 
 /// Waiting callers, by notification. A std mutex: every use is a few lines without an `.await`.
 #[derive(Debug, Clone, Default)]
 pub struct Replies(Arc<Mutex<State>>);
 
+/// An outcome; `None` when none will come.
+type Reply = Option<Arc<Outcome>>;
+
 #[derive(Debug, Default)]
 struct State {
-    waiting: HashMap<NotificationId, Arc<Slot>, FixedState>,
+    waiting: HashMap<NotificationId, Arc<Slot<Reply>>, FixedState>,
     closed: bool,
-}
-
-/// Where an outcome is put for all who wait for it; `None` when none will come.
-#[derive(Debug, Default)]
-struct Slot {
-    outcome: OnceLock<Option<Arc<Outcome>>>,
-    filled: Notify,
 }
 
 /// A place to wait at. The last one dropped gives the place up.
 #[derive(Debug)]
 pub struct Waiter {
     id: NotificationId,
-    slot: Arc<Slot>,
+    slot: Arc<Slot<Reply>>,
     replies: Replies,
 }
 
@@ -39,11 +35,7 @@ impl Replies {
     /// Starts waiting for `id`. Register before it can finish, or look afterwards whether it has.
     pub fn register(&self, id: NotificationId) -> Waiter {
         let mut state = self.state();
-        let slot = if state.closed {
-            Arc::new(Slot { outcome: OnceLock::from(None), filled: Notify::new() })
-        } else {
-            state.waiting.entry(id).or_default().clone()
-        };
+        let slot = if state.closed { Arc::new(Slot::with(None)) } else { state.waiting.entry(id).or_default().clone() };
         drop(state);
         Waiter { id, slot, replies: self.clone() }
     }
@@ -68,31 +60,16 @@ impl Replies {
     }
 }
 
-impl Slot {
-    fn fill(&self, outcome: Option<Arc<Outcome>>) {
-        // A slot is filled once: whoever fills it has taken it out of the list.
-        let _ = self.outcome.set(outcome);
-        self.filled.notify_waiters();
-    }
-}
-
 impl Waiter {
     /// The outcome once it is final; `None` if the hub ended first.
     pub async fn outcome(&self) -> Option<Arc<Outcome>> {
-        let filled = self.slot.filled.notified();
-        let mut filled = std::pin::pin!(filled);
-        // `notify_waiters` wakes only those who have registered: before looking, not after.
-        filled.as_mut().enable();
-        if self.slot.outcome.get().is_none() {
-            filled.await;
-        }
-        self.slot.outcome.get().cloned().flatten()
+        self.slot.filled().await
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if self.slot.outcome.get().is_some() {
+        if self.slot.is_filled() {
             return; // it has been taken out of the list
         }
         let mut state = self.replies.state();

@@ -11,7 +11,7 @@ use super::{
     lane::{BatchLimits, Lane, Readiness},
 };
 use crate::{
-    pool::{Item, Job},
+    pool::{Batch, Item, Job},
     store::{Lease, Settlement},
     task::{DeadReason, Disposition, TaskId},
 };
@@ -31,7 +31,7 @@ impl Dispatcher {
             self.overflow.push((lease.token, lease.task));
             return;
         }
-        let key = self.ledger.insert(lease, index);
+        let key = self.ledger.insert(lease, index, self.now);
         self.lanes[index].queue.push_back(key);
         self.ready(index);
     }
@@ -58,6 +58,7 @@ impl Dispatcher {
         let lane = &mut self.lanes[index];
         if !lane.in_ring && !lane.queue.is_empty() {
             lane.in_ring = true;
+            lane.runnable_since.get_or_insert(self.now);
             self.ring.push_back(index);
         }
     }
@@ -65,11 +66,16 @@ impl Dispatcher {
     /// Goes around the ready ring, one batch per lane and round, until no lane may send or no worker has room.
     pub(super) fn give_out(&mut self) {
         let now = self.clock.now();
+        self.now = now;
         self.unpark(now);
-        if self.ring.is_empty() {
-            return;
+        if !self.ring.is_empty() {
+            self.go_around(now, self.clock.wall());
         }
-        let (wall, share) = (self.clock.wall(), self.lane_share());
+        self.show_demand(now);
+    }
+
+    fn go_around(&mut self, now: Instant, wall: SystemTime) {
+        let share = self.lane_share();
         while let Some(index) = self.ring.pop_front() {
             let room = self.roster.room();
             if room == 0 {
@@ -88,10 +94,11 @@ impl Dispatcher {
                     }
                 }
                 Readiness::Parked(until) => {
+                    lane.runnable_since = None;
                     let until = self.end_expired(index, until, now, wall);
                     self.park(index, until);
                 }
-                Readiness::Waiting => {}
+                Readiness::Waiting => lane.runnable_since = None,
             }
         }
     }
@@ -99,7 +106,7 @@ impl Dispatcher {
     /// Most sends one lane may have under way: three quarters of all slots, so that a platform that hangs leaves room
     /// for the others.
     fn lane_share(&self) -> usize {
-        let slots = self.config.min_workers * self.config.slots;
+        let slots = self.roster.workers() * self.config.slots;
         (slots - slots / 4).max(1)
     }
 
@@ -116,11 +123,15 @@ impl Dispatcher {
         });
         let job = Job {
             platform: lane.entry.platform.clone(),
+            platform_number: lane.tally.number,
             timeout: lane.entry.delivery.timeout,
             native_batch: lane.is_batching(),
             items: items.collect(),
         };
-        let Ok(given) = self.roster.give(job, &lane.key) else {
+        let kind =
+            keys.first().and_then(|key| self.ledger.get(*key)).and_then(|held| held.lease.task.head.message.kind.as_deref());
+        let batch = Batch { items: keys.len(), platform: &lane.key.platform, kind, lane_hash: lane.hash };
+        let Ok(given) = self.roster.give(job, &batch) else {
             keys.into_iter().rev().for_each(|key| lane.queue.push_front(key));
             return false;
         };
@@ -135,11 +146,16 @@ impl Dispatcher {
     /// Takes up to `count` tasks from the head of a lane's queue, as many as its rate limit allows now.
     fn next_batch(&mut self, index: usize, count: usize, wall: SystemTime) -> Vec<usize> {
         let mut keys = Vec::with_capacity(count);
+        let sorts_kinds = self.roster.sorts_kinds();
         while keys.len() < count {
             let lane = &mut self.lanes[index];
             let Some(key) = lane.queue.pop_front() else { break };
             let held = self.ledger.get(key).expect("what queues is in the ledger");
-            if held.lease.task.head.is_expired(wall) {
+            let kind = |key: &usize| self.ledger.get(*key).and_then(|held| held.lease.task.head.message.kind.as_deref());
+            if sorts_kinds && keys.first().is_some_and(|first| kind(first) != kind(&key)) {
+                lane.queue.push_front(key);
+                break;
+            } else if held.lease.task.head.is_expired(wall) {
                 self.end_queued(key, Disposition::Expired);
             } else if let Err(until) = lane.take_allowance() {
                 lane.queue.push_front(key);

@@ -1,10 +1,19 @@
 //! What happens in a hub, as broadcast to whoever listens.
 
-use std::time::{Duration, SystemTime};
+mod health;
+mod scaling;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use notifyhub_platforms::contract::SendError;
 
-use crate::task::{CorrelationId, DeadReason, LaneKey, NotificationId, PlatformName, TaskId};
+pub use health::{HealthState, PoolHealth, Suspicion};
+pub use scaling::ScaleReason;
+
+use crate::task::{CorrelationId, DeadReason, LaneKey, NotificationId, PlatformName, TaskId, WorkerKey};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -88,14 +97,70 @@ pub enum EventKind {
     },
     /// A worker started.
     WorkerStarted {
-        /// Its slot.
-        worker: u32,
+        /// Which.
+        worker: WorkerKey,
     },
-    /// A worker died; its slot gets a new one and its tasks go on elsewhere.
+    /// A worker that was to leave has finished what it had, and ended.
+    WorkerStopped {
+        /// Which.
+        worker: WorkerKey,
+    },
+    /// A worker died, or was given up; its slot gets a new one and its tasks go on elsewhere.
     WorkerLost {
-        /// Its slot.
-        worker: u32,
+        /// Which.
+        worker: WorkerKey,
         /// Why.
-        why: String,
+        why: Arc<str>,
+    },
+    /// A lost worker has a successor in its slot.
+    WorkerReplaced {
+        /// The successor.
+        worker: WorkerKey,
+        /// Who was lost.
+        lost: WorkerKey,
+    },
+    /// A worker does not answer; it is replaced if that goes on.
+    WorkerUnresponsive {
+        /// Which.
+        worker: WorkerKey,
+        /// For how long.
+        silent: Duration,
+        /// What it works on.
+        at: Option<Suspicion>,
+    },
+    /// A worker that did not answer does so again.
+    WorkerRecovered {
+        /// Which.
+        worker: WorkerKey,
+    },
+    /// The threads that deliver take no task any more: something blocks them all.
+    RuntimeStalled {
+        /// For how long.
+        stalled: Duration,
+        /// What the workers that hold a thread are at.
+        at: Vec<(WorkerKey, Suspicion)>,
+    },
+    /// The threads that deliver take tasks again.
+    RuntimeRecovered {
+        /// How long they did not.
+        stalled: Duration,
+    },
+    /// The pool was made larger or smaller.
+    Scaled {
+        /// How many workers there should have been.
+        from: usize,
+        /// How many there should be now.
+        to: usize,
+        /// Why.
+        reason: ScaleReason,
+    },
+    /// The pool is better or worse off than before.
+    HealthChanged {
+        /// How it was.
+        from: HealthState,
+        /// How it is.
+        to: HealthState,
+        /// Why, in words.
+        reasons: Arc<[String]>,
     },
 }

@@ -2,31 +2,26 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex},
 };
 
 use notifyhub_platforms::{Platform, Registry, contract::Transport};
 use rand::{TryRngCore, rngs::OsRng};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::runtime::Handle;
 
-use super::{Hub, Inner, StartError, bounds, parts::PartsSource, urls::UrlPlatforms};
+use super::{
+    Hub, StartError, bounds,
+    parts::PartsSource,
+    start::{Planes, Services, start},
+    urls::UrlPlatforms,
+};
 use crate::{
     clock::{Clock, SystemClock},
     config::{Accounts, Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig},
-    dispatch::{Dispatcher, DispatcherParts, Replies},
-    pool::{Supervisor, SupervisorParts, WorkerSettings},
     routing::{Directory, PlatformEntry, SharedDirectory},
-    shutdown::Scope,
-    store::{MemoryLimits, MemoryStore, Store, arrivals},
-    task::{IdSource, PlatformName, Target},
-    telemetry::{Board, EventBus},
+    store::{MemoryLimits, MemoryStore, Store},
+    task::{PlatformName, Target},
 };
-
-/// Jobs a worker may have waiting beyond its slots, so that it need not wait for the dispatcher.
-const PREFETCH: usize = 16;
-
-/// Messages the dispatcher may be behind.
-const MESSAGES_MAX: usize = 1024;
 
 /// Whether targets may be URLs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,6 +60,7 @@ pub struct HubBuilder {
     transport: Option<Arc<dyn Transport>>,
     url_targets: UrlTargets,
     runtime: Option<Handle>,
+    delivery_runtime: Option<Handle>,
     seed: Option<u64>,
 }
 
@@ -161,6 +157,15 @@ impl HubBuilder {
         self
     }
 
+    /// A runtime of its own for what delivers: dispatcher, workers and adapters. An adapter that blocks its thread cannot
+    /// stop anything else then; the price is a hop between threads per notification. [`delivery_runtime`](crate::delivery_runtime)
+    /// makes one. It must outlive the hub. Default: all of the hub lives on one runtime.
+    #[must_use]
+    pub fn delivery_runtime(mut self, runtime: Handle) -> Self {
+        self.delivery_runtime = Some(runtime);
+        self
+    }
+
     /// The seed of all randomness (jitter, ids). Default: from the operating system.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -194,7 +199,8 @@ impl HubBuilder {
             directory.load().groups.values().flatten().map(|target| String::from(target.clone()).into()).collect();
         urls.make_known(&directory, &grouped)
             .map_err(|mistakes| StartError::Invalid(super::HubError::Targets(mistakes).to_string()))?;
-        Ok(start(self.config.pool, directory, urls, store, clock, Scope::new(runtime), seed))
+        let planes = Planes { delivery: self.delivery_runtime.unwrap_or_else(|| runtime.clone()), control: runtime };
+        Ok(start(self.config.pool, planes, Services { directory, urls, store, clock }, seed)?)
     }
 
     fn directory(&self, registry: &Registry, parts: &PartsSource) -> Result<Directory, StartError> {
@@ -251,50 +257,4 @@ fn configured(name: &PlatformName, config: &PlatformConfig, platform: Arc<dyn Pl
 fn memory_store(config: &StoreConfig, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
     let limits = MemoryLimits { retention: config.retention, ..MemoryLimits::default() };
     Arc::new(MemoryStore::new(limits, clock))
-}
-
-/// Wires the parts together and sets them going.
-fn start(
-    config: PoolConfig,
-    directory: SharedDirectory,
-    urls: UrlPlatforms,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    scope: Scope,
-    seed: u64,
-) -> Hub {
-    let (arrival_sender, arrivals) = arrivals();
-    store.announce_to(arrival_sender);
-    let (reports_sender, reports) = mpsc::channel(MESSAGES_MAX);
-    let (commands_sender, commands) = mpsc::channel(MESSAGES_MAX);
-    let ((events, broadcaster), board, replies) = (EventBus::new(clock.clone()), Board::default(), Replies::default());
-    let worker_capacity = config.slots + PREFETCH;
-    let supervisor = Supervisor::new(SupervisorParts {
-        workers: config.min_workers as u32,
-        settings: WorkerSettings { slots: config.slots, inbox_jobs_max: worker_capacity },
-        reports: reports_sender,
-        clock: clock.clone(),
-        scope: scope.clone(),
-    });
-    let dispatcher = Dispatcher::new(DispatcherParts {
-        config,
-        worker_capacity,
-        directory: directory.clone(),
-        store: store.clone(),
-        arrivals,
-        reports,
-        commands,
-        replies: replies.clone(),
-        events: events.clone(),
-        board: board.clone(),
-        clock: clock.clone(),
-        scope: scope.clone(),
-        seed,
-    });
-    drop(scope.spawn_until_stopped(broadcaster.run()));
-    drop(scope.spawn(supervisor.run()));
-    drop(scope.spawn(dispatcher.run()));
-    let (ids, commands, closing) = (IdSource::new(seed), commands_sender, AtomicBool::new(false));
-    let inner = Inner { directory, urls, store, replies, events, board, clock, ids, scope, commands, closing };
-    Hub { inner: Arc::new(inner) }
 }

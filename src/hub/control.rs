@@ -1,6 +1,9 @@
 //! What can be asked of a running hub.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -41,7 +44,7 @@ impl Hub {
 
     /// The hub's numbers now. Asks no worker and waits for nothing.
     pub fn stats(&self) -> Stats {
-        Stats { tasks: self.inner.store.counts(), platforms: self.inner.board.platforms(), workers: self.inner.board.workers() }
+        Stats { tasks: self.inner.store.counts(), platforms: self.inner.board.platforms(), workers: self.workers().list() }
     }
 
     /// The names of its platforms, in alphabetical order.
@@ -95,7 +98,23 @@ impl Hub {
     ///
     /// [`ShutdownForced`] if sends were still under way when the grace was over.
     pub async fn shutdown(&self, grace: Duration) -> Result<(), ShutdownForced> {
-        self.inner.closing.store(true, Ordering::Release);
-        if self.inner.scope.finish(&*self.inner.clock, grace).await { Ok(()) } else { Err(ShutdownForced) }
+        let inner = &self.inner;
+        inner.closing.store(true, Ordering::Release);
+        let in_time = inner.scope.finish(&*inner.clock, grace).await;
+        drop(inner.watchdog.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let abandoned = self.blocked();
+        for worker in &abandoned {
+            tracing::warn!("after the shutdown a thread is still blocked: {worker}");
+        }
+        if in_time { Ok(()) } else { Err(ShutdownForced { abandoned }) }
+    }
+
+    /// The workers that hold a thread at this moment, each with what it is at.
+    fn blocked(&self) -> Vec<String> {
+        let (board, now) = (&self.inner.board, self.inner.clock.now());
+        let workers = board.workers();
+        let all = workers.present.iter().chain(&workers.given_up);
+        let holding = all.filter(|cell| cell.in_turn_for(now).is_some());
+        holding.filter_map(|cell| Some(format!("worker {}: {}", cell.key, board.suspicion(cell, now)?))).collect()
     }
 }

@@ -75,15 +75,25 @@ pub enum StartError {
     /// A name or value given to the builder cannot be used.
     #[error("{0}")]
     Invalid(String),
+    /// The system has no thread left for the hub to watch over its own.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
     /// There is no tokio runtime to run on.
     #[error("no tokio runtime: call `start` inside one, or give the builder a runtime handle")]
     NoRuntime,
 }
 
-/// A shutdown that ran out of grace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the grace was over with sends under way; they were stopped and count as unfinished")]
-pub struct ShutdownForced;
+/// A shutdown that ran out of grace: what was under way was stopped, and counts as unfinished.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the grace was over with sends under way; they were stopped and count as unfinished{}", blocked(.abandoned))]
+pub struct ShutdownForced {
+    /// Workers whose adapter still blocks a thread, which nobody can take from it, each with what it is at.
+    pub abandoned: Vec<String>,
+}
+
+fn blocked(abandoned: &[String]) -> String {
+    if abandoned.is_empty() { String::new() } else { format!("; threads are still blocked: {}", abandoned.join("; ")) }
+}
 
 fn list(mistakes: &[TargetMistake]) -> String {
     let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();

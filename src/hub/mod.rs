@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `builder` | [`HubBuilder`]: everything a hub can be told, checked at [`start`](HubBuilder::start) |
 //! | `bounds` | whether values set in code are within the bounds their docs name |
+//! | `start` | wires the parts together and sets them going |
 //! | `file` | [`Hub::from_config`]: a hub from a configuration file |
 //! | `submit` | [`Hub::send`], [`Hub::send_all`], [`Hub::deliver`]: from notification to stored tasks |
 //! | `accepted` | [`Accepted`] and [`Batch`]: what a caller holds afterwards |
 //! | `control` | [`Hub::cancel`], [`Hub::remove_platform`], [`Hub::stats`], [`Hub::subscribe`], [`Hub::shutdown`] |
+//! | `workers` | [`Hub::workers`], [`Hub::health`]: the pool by hand, at run time |
 //! | `urls`, `parts` | platforms that come as URLs; what adapters are handed |
 //! | `error` | how a call can fail |
 
@@ -18,11 +20,13 @@ mod control;
 mod error;
 mod file;
 mod parts;
+mod start;
 mod submit;
 mod urls;
+mod workers;
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -32,11 +36,13 @@ pub use accepted::{Accepted, AcceptedTask, Batch, Progress};
 pub use builder::{HubBuilder, UrlTargets};
 pub use control::{Cancellation, Stats};
 pub use error::{HubError, OutcomeError, ShutdownForced, StartError};
+pub use workers::Workers;
 
 use self::urls::UrlPlatforms;
 use crate::{
     clock::Clock,
     dispatch::{Command, Replies},
+    pool::{PoolCommand, Watchdog},
     routing::SharedDirectory,
     shutdown::Scope,
     store::Store,
@@ -78,6 +84,9 @@ struct Inner {
     ids: IdSource,
     scope: Scope,
     commands: mpsc::Sender<Command>,
+    pool: mpsc::Sender<PoolCommand>,
+    /// Ends with the hub.
+    watchdog: Mutex<Option<Watchdog>>,
     closing: AtomicBool,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,22 +10,9 @@ use notifyhub_platforms::{
     Platform,
     contract::{Envelope, Receipt, SendError},
 };
-use tokio::sync::mpsc;
 
-/// One worker's life: the slot it works in, and which of the slot's workers it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WorkerKey {
-    /// Stable over replacements.
-    pub slot: u32,
-    /// Counts the slot's workers, from 1.
-    pub epoch: u32,
-}
-
-impl fmt::Display for WorkerKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.slot, self.epoch)
-    }
-}
+use super::worker::WorkerLink;
+use crate::{config::Affinity, task::WorkerKey};
 
 /// One envelope of a job, and the name under which its outcome is reported.
 #[derive(Debug)]
@@ -40,12 +27,21 @@ pub struct Item {
 pub struct Job {
     /// Who sends them.
     pub platform: Arc<dyn Platform>,
+    /// Its number on the board, for whoever looks what a worker is at.
+    pub platform_number: u32,
     /// Longest time one send may take.
     pub timeout: Duration,
     /// Whether they go out in one native batch call.
     pub native_batch: bool,
     /// The envelopes.
     pub items: Vec<Item>,
+}
+
+impl Job {
+    /// Bytes of its messages.
+    pub fn bytes(&self) -> usize {
+        self.items.iter().map(|item| item.envelope.message.bytes()).sum()
+    }
 }
 
 impl fmt::Debug for Job {
@@ -74,10 +70,10 @@ pub enum PoolEvent {
     Started {
         /// Which.
         worker: WorkerKey,
-        /// Where its jobs go.
-        inbox: mpsc::Sender<Job>,
-        /// How many jobs it has taken out of its inbox so far.
-        taken: Arc<AtomicU64>,
+        /// How it is reached.
+        link: WorkerLink,
+        /// What the configuration says it is specialised in.
+        affinity: Option<Affinity>,
     },
     /// Sends have finished.
     Done {
@@ -86,11 +82,21 @@ pub enum PoolEvent {
         /// Which.
         sends: Vec<Done>,
     },
-    /// A worker is gone. What it had will not be reported.
+    /// A worker finishes what it has and is given nothing more.
+    Draining {
+        /// Which.
+        worker: WorkerKey,
+    },
+    /// A worker that was draining is gone. It has reported all it had.
+    Ended {
+        /// Which.
+        worker: WorkerKey,
+    },
+    /// A worker is gone, or given up. What it had will not be reported, and counts no more if it is.
     Lost {
         /// Which.
         worker: WorkerKey,
         /// Why.
-        why: String,
+        why: Arc<str>,
     },
 }

@@ -6,19 +6,33 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `job` | [`Job`], [`Done`] and [`PoolEvent`]: what goes in and what comes out |
-//! | `worker` | [`Worker`](worker::Worker): one task that owns its sends |
-//! | `supervisor` | starts the workers and replaces what dies |
+//! | `worker`, `sends` | [`Worker`](worker::Worker): one task that owns its sends, and the set they are in |
+//! | `supervisor` | [`Supervisor`]: starts the workers, replaces what dies, makes the pool as large as it should be |
+//! | `slots`, `crew` | its book of slots, and the workers' tasks |
+//! | `command` | what it can be asked by hand |
+//! | `monitor`, `watchdog` | [`Monitor`] and [`Watchdog`]: who does not answer, and whether anybody can |
 //! | `roster` | [`Roster`]: who is there and how busy, as the dispatcher sees it |
 //! | `balancer/` | [`LoadBalancer`]: which worker gets the next batch |
 
 mod balancer;
+mod command;
+mod crew;
 mod job;
+mod monitor;
 mod roster;
+mod sends;
+mod slots;
 mod supervisor;
+mod watchdog;
 mod worker;
 
 pub use balancer::{Batch, Candidate, LoadBalancer, balancer};
-pub use job::{Done, Item, Job, PoolEvent, WorkerKey};
-pub use roster::Roster;
-pub use supervisor::{Supervisor, SupervisorParts};
-pub use worker::WorkerSettings;
+pub use command::{Ask, PoolCommand, PoolError, Suspect};
+pub use job::{Done, Item, Job, PoolEvent};
+pub use monitor::{BEATS, Monitor, MonitorParts};
+pub use roster::{FinishedSend, Roster};
+pub use supervisor::{Supervisor, SupervisorParts, WORKERS_MAX};
+pub use watchdog::Watchdog;
+pub use worker::{Member, WorkerLink, WorkerSettings};
+
+pub(crate) use crate::task::WorkerKey;

@@ -1,115 +1,276 @@
-//! Starts the workers and replaces what dies.
+//! Starts the workers, replaces what dies, and makes the pool as large as the scaler or a person says.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
-    sync::mpsc,
-    task::{Id, JoinError, JoinSet},
+    runtime::Handle,
+    sync::{mpsc, watch},
 };
 
 use super::{
     PoolEvent, WorkerKey, WorkerSettings,
-    worker::{Worker, panic_text},
+    command::{Ask, PoolCommand, PoolError, Suspect},
+    crew::{Crew, Ended, Role},
+    slots::Slots,
+    worker::{Member, Order, Worker},
 };
-use crate::{clock::Clock, shutdown::Scope};
+use crate::{
+    clock::Clock,
+    config::PoolConfig,
+    event::EventKind,
+    shutdown::Scope,
+    telemetry::{Board, EventBus},
+};
 
-/// Wait before a slot's first restart in a row; doubles with each.
-const RESTART_WAIT: Duration = Duration::from_millis(100);
+/// A pool that starts cold doubles its workers this often, so that not all of them connect at once.
+const STAGE: Duration = Duration::from_millis(10);
 
-/// Longest wait before a restart.
-const RESTART_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Workers of the first stage.
+const STAGE_WORKERS: usize = 2;
 
-/// A worker that lived this long starts its slot's count of restarts anew.
-const STEADY_AFTER: Duration = Duration::from_secs(60);
+/// Most workers a pool may have, also by hand.
+pub const WORKERS_MAX: usize = 1024;
 
 /// What a supervisor needs.
 pub struct SupervisorParts {
-    /// How many workers.
-    pub workers: u32,
-    /// How they work.
+    /// `[pool]`
+    pub config: PoolConfig,
+    /// How workers work.
     pub settings: WorkerSettings,
+    /// Where they run.
+    pub runtime: Handle,
     /// Where they report.
     pub reports: mpsc::Sender<PoolEvent>,
+    /// What is asked by hand.
+    pub commands: mpsc::Receiver<PoolCommand>,
+    /// Whom the monitor suspects.
+    pub suspects: mpsc::Receiver<Suspect>,
+    /// Whom the monitor watches.
+    pub watched: watch::Sender<Arc<[Member]>>,
+    /// Where workers show themselves.
+    pub board: Board,
+    /// Who listens.
+    pub events: EventBus,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// What the supervisor lives in.
     pub scope: Scope,
 }
 
-/// Owns the workers. It ends when the last worker has, after the scope began to drain.
+/// Owns the workers. It ends when all of them have, after the scope began to drain; it waits for none that was given up.
 pub struct Supervisor {
     parts: SupervisorParts,
-    alive: JoinSet<()>,
-    slots: Vec<Slot>,
+    crew: Crew,
+    slots: Slots,
+    /// How many workers there should be.
+    target: usize,
+    /// How many of them may have been started by now, and when there may be more.
+    staged: usize,
+    next_stage: Option<Instant>,
+    draining: bool,
 }
 
-#[derive(Debug, Clone)]
-struct Slot {
-    epoch: u32,
-    task: Option<Id>,
-    restarts: u32,
-    started: std::time::Instant,
+/// What the supervisor acts on.
+enum Input {
+    Ended(Ended),
+    Command(PoolCommand),
+    Suspect(Suspect),
+    Timer,
+    Draining,
 }
 
 impl Supervisor {
     /// A supervisor without workers yet.
     pub fn new(parts: SupervisorParts) -> Self {
-        let vacant = Slot { epoch: 0, task: None, restarts: 0, started: parts.clock.now() };
-        Self { slots: vec![vacant; parts.workers as usize], alive: JoinSet::new(), parts }
+        Self {
+            crew: Crew::new(parts.runtime.clone(), parts.scope.clone()),
+            slots: Slots::default(),
+            target: parts.config.min_workers,
+            staged: STAGE_WORKERS,
+            next_stage: None,
+            draining: false,
+            parts,
+        }
     }
 
-    /// Starts all workers, then replaces those that die until the scope drains and all have ended.
+    /// Keeps the pool as large as it should be until the scope drains and all workers have ended.
     pub async fn run(mut self) {
-        for slot in 0..self.slots.len() {
-            self.start(slot).await;
-        }
-        while let Some(ended) = self.alive.join_next_with_id().await {
-            let (task, why) = match ended {
-                Ok((task, ())) => (task, "ended".to_owned()),
-                Err(error) => (error.id(), why_lost(error)),
-            };
-            let Some(slot) = self.slots.iter().position(|slot| slot.task == Some(task)) else { continue };
-            if self.parts.reports.is_closed() {
-                continue; // nobody wants workers any more
+        while !(self.draining && self.crew.is_gone()) {
+            self.fill().await;
+            match self.input().await {
+                Input::Ended(ended) => self.take_ended(ended).await,
+                Input::Command(PoolCommand { ask, reply }) => {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(self.obey(ask).await);
+                }
+                Input::Suspect(suspect) => self.give_up(suspect.worker, suspect.why).await,
+                Input::Timer => {}
+                Input::Draining => self.draining = true,
             }
-            let worker = WorkerKey { slot: slot as u32, epoch: self.slots[slot].epoch };
-            tracing::error!(worker = %worker, why, "worker {worker} is lost");
-            let _ = self.parts.reports.send(PoolEvent::Lost { worker, why }).await;
-            if self.parts.scope.is_draining() {
-                continue; // whoever waits for what it had must know, but nothing new is given out
-            }
-            self.rest(slot).await;
-            self.start(slot).await;
         }
     }
 
-    async fn start(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
-        slot.epoch += 1;
-        let key = WorkerKey { slot: index as u32, epoch: slot.epoch };
-        let (worker, started) = Worker::new(key, self.parts.settings, self.parts.reports.clone(), self.parts.clock.clone());
-        slot.started = self.parts.clock.now();
-        slot.task = Some(self.alive.spawn(worker.run()).id());
-        let _ = self.parts.reports.send(started).await;
-    }
-
-    /// Waits before a restart: longer with every restart in a row.
-    async fn rest(&mut self, index: usize) {
+    async fn input(&mut self) -> Input {
         let clock = self.parts.clock.clone();
-        let slot = &mut self.slots[index];
-        let lived = clock.now().saturating_duration_since(slot.started);
-        slot.restarts = if lived >= STEADY_AFTER { 0 } else { slot.restarts + 1 };
-        let wait = RESTART_WAIT.saturating_mul(1 << slot.restarts.saturating_sub(1).min(10)).min(RESTART_WAIT_MAX);
+        let timer = self.next_stage.into_iter().chain(self.slots.next_rested()).min().filter(|_| !self.draining);
+        let timer = async {
+            match timer {
+                Some(at) => clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            () = clock.sleep_until(clock.now() + wait) => {}
-            () = self.parts.scope.draining() => {}
+            biased;
+            ended = self.crew.ended() => Input::Ended(ended),
+            Some(suspect) = self.parts.suspects.recv() => Input::Suspect(suspect),
+            Some(command) = self.parts.commands.recv() => Input::Command(command),
+            () = timer => Input::Timer,
+            () = self.parts.scope.draining(), if !self.draining => Input::Draining,
         }
+    }
+
+    /// Starts what is missing, as far as its time has come.
+    async fn fill(&mut self) {
+        if self.draining {
+            return;
+        }
+        let now = self.parts.clock.now();
+        if self.next_stage.is_some_and(|at| at <= now) {
+            self.staged *= 2;
+        }
+        self.next_stage = (self.staged < self.target).then(|| self.next_stage.filter(|at| *at > now).unwrap_or(now + STAGE));
+        let rested = self.slots.rested(now);
+        let missing = self.slots.vacancies(self.target.min(self.staged));
+        for slot in rested.into_iter().chain(missing) {
+            self.start(slot).await;
+        }
+    }
+
+    async fn start(&mut self, slot: u32) {
+        let parts = &self.parts;
+        let key = self.slots.start(slot, parts.clock.now());
+        let (worker, link, member) = Worker::new(key, parts.settings, parts.reports.clone(), parts.clock.clone());
+        self.crew.start(worker, member);
+        let affinity = parts.config.affinity_of(slot as usize);
+        let _ = parts.reports.send(PoolEvent::Started { worker: key, link, affinity }).await;
+        self.show();
+        self.parts.events.publish(|| (None, EventKind::WorkerStarted { worker: key }));
+    }
+
+    /// Lets the worker of a slot finish what it has and end.
+    async fn retire(&mut self, slot: u32) {
+        let Some(worker) = self.slots.worker(slot) else { return self.slots.vacate(slot) };
+        self.slots.vacate(slot);
+        self.leave(worker).await;
+    }
+
+    async fn leave(&mut self, worker: WorkerKey) {
+        let _ = self.parts.reports.send(PoolEvent::Draining { worker }).await;
+        if let Some(member) = self.crew.member(worker) {
+            // Where there is no place for the order, it sees that nobody can give it jobs any more.
+            let _ = member.orders.try_send(Order::Drain);
+        }
+        self.crew.assign(worker, Role::Leaving);
+        self.show();
+    }
+
+    async fn take_ended(&mut self, Ended { worker, role, how }: Ended) {
+        let closed = self.parts.reports.is_closed();
+        match (role, how) {
+            (Role::GivenUp, _) => {
+                tracing::info!(worker = %worker, "the thread of worker {worker}, which was given up, is free again")
+            }
+            (Role::Leaving, Ok(())) => self.ended(worker).await,
+            (Role::Working, Ok(())) if self.draining || closed => self.ended(worker).await,
+            (_, how) => self.lost(worker, how.err().unwrap_or_else(|| "was stopped".into())).await,
+        }
+        self.show();
+    }
+
+    async fn ended(&mut self, worker: WorkerKey) {
+        let _ = self.parts.reports.send(PoolEvent::Ended { worker }).await;
+        self.parts.events.publish(|| (None, EventKind::WorkerStopped { worker }));
+    }
+
+    /// A worker is gone without having finished; its slot gets a new one after a rest.
+    async fn lost(&mut self, worker: WorkerKey, why: String) {
+        let why: Arc<str> = why.into();
+        tracing::error!(worker = %worker, %why, "worker {worker} is lost");
+        if self.slots.is_current(worker) {
+            self.slots.lose(worker, self.parts.clock.now());
+        }
+        let _ = self.parts.reports.send(PoolEvent::Lost { worker, why: why.clone() }).await;
+        self.parts.events.publish(|| (None, EventKind::WorkerLost { worker, why }));
+    }
+
+    /// Replaces a worker that shows no sign of life, without waiting for it.
+    async fn give_up(&mut self, worker: WorkerKey, why: String) {
+        if self.crew.member(worker).is_some() {
+            self.crew.assign(worker, Role::GivenUp);
+            self.lost(worker, why).await;
+            self.show();
+        }
+    }
+
+    async fn obey(&mut self, ask: Ask) -> Result<(), PoolError> {
+        if self.draining {
+            return Err(PoolError::ShuttingDown);
+        }
+        match ask {
+            Ask::ScaleTo(workers) => self.resize(within("the number of workers", workers, 1, WORKERS_MAX)?).await,
+            Ask::Auto => {}
+            Ask::Bounds { min, max } => {
+                within("max_workers", within("min_workers", min, 1, WORKERS_MAX)?.max(max), min, WORKERS_MAX)?;
+            }
+            Ask::Drain(slot) => {
+                self.worker(slot)?;
+                if self.slots.occupied() < 2 {
+                    return Err(PoolError::LastWorker(slot));
+                }
+                self.target = self.target.saturating_sub(1).max(1);
+                self.retire(slot).await;
+            }
+            Ask::Restart(slot) => {
+                let worker = self.worker(slot)?;
+                self.start(slot).await;
+                self.leave(worker).await;
+            }
+            Ask::Kill(slot) => {
+                let worker = self.worker(slot)?;
+                let stopped = self.crew.member(worker).is_some_and(|member| member.orders.try_send(Order::Stop).is_ok());
+                if !stopped {
+                    self.give_up(worker, "was stopped, and did not answer".into()).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn worker(&self, slot: u32) -> Result<WorkerKey, PoolError> {
+        let known = || (0..WORKERS_MAX as u32).filter(|slot| self.slots.worker(*slot).is_some()).collect();
+        self.slots.worker(slot).ok_or_else(|| PoolError::NoSuchWorker { worker: slot, known: known() })
+    }
+
+    /// Makes the pool this large. Only a cold start goes in stages.
+    async fn resize(&mut self, workers: usize) {
+        (self.target, self.staged, self.next_stage) = (workers, WORKERS_MAX, None);
+        for slot in self.slots.surplus(workers) {
+            self.retire(slot).await;
+        }
+        self.fill().await;
+    }
+
+    /// Shows who is there.
+    fn show(&self) {
+        let cells = |roles: &[Role]| self.crew.members(roles).into_iter().map(|member| member.cell).collect();
+        self.parts.board.show_workers(cells(&[Role::Working, Role::Leaving]), cells(&[Role::GivenUp]));
+        self.parts.watched.send_replace(self.crew.members(&[Role::Working]).into());
     }
 }
 
-fn why_lost(error: JoinError) -> String {
-    match error.try_into_panic() {
-        Ok(panic) => format!("panicked: {}", panic_text(&*panic)),
-        Err(_) => "was aborted".into(),
-    }
+fn within(what: &'static str, value: usize, min: usize, max: usize) -> Result<usize, PoolError> {
+    if (min..=max).contains(&value) { Ok(value) } else { Err(PoolError::OutOfBounds { what, value, min, max }) }
 }

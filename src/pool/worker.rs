@@ -2,36 +2,33 @@
 //!
 //! # Why not a task per send?
 //!
-//! Every spawned task is one more wake-up and one more hop per send, which a fast platform feels; one
-//! `FuturesUnordered` per worker has neither. What it cannot do is survive an adapter that blocks its thread.
+//! Every spawned task is one more wake-up and one more hop per send, which a fast platform feels; one set of futures per
+//! worker has neither. What it cannot do is survive an adapter that blocks its thread: that is for the monitor to notice
+//! and for the supervisor to mend.
 
 use std::{
-    any::Any,
     collections::VecDeque,
     future::Future,
-    panic::AssertUnwindSafe,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use futures_util::{
-    FutureExt, StreamExt,
-    future::{Either, select},
-    stream::FuturesUnordered,
-};
-use notifyhub_platforms::{
-    Platform,
-    contract::{Envelope, SendError},
-};
+use notifyhub_platforms::contract::SendError;
 use tokio::sync::mpsc;
 
-use super::{Done, Item, Job, PoolEvent, WorkerKey};
-use crate::clock::Clock;
+use super::{
+    Done, Item, Job, PoolEvent, WorkerKey,
+    sends::{Answer, Finished, Keys, Label, Parcel, Sends},
+};
+use crate::{
+    clock::Clock,
+    task::TaskId,
+    telemetry::{CurrentSend, Pace, WorkerCell, WorkerState},
+};
+
+/// Orders that may wait for a worker; whoever finds no place tries again at the next beat.
+const ORDERS_MAX: usize = 4;
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -42,165 +39,234 @@ pub struct WorkerSettings {
     pub inbox_jobs_max: usize,
 }
 
-type Sending = Pin<Box<dyn Future<Output = Finished> + Send>>;
+/// What a worker is told besides its jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Show that you are there.
+    Check,
+    /// Finish what you have, take no more, and end.
+    Drain,
+    /// End now, whatever is under way.
+    Stop,
+}
 
-/// What one future sent.
-enum Finished {
-    One(Done),
-    Batch(Vec<Done>),
+/// How a worker is given work.
+#[derive(Debug)]
+pub struct WorkerLink {
+    /// Where its jobs go. When the last sender is gone and everything is sent, it ends.
+    pub jobs: mpsc::Sender<Job>,
+    /// What it shows of itself.
+    pub cell: Arc<WorkerCell>,
+}
+
+/// How a worker is watched and told what to do.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Where its orders go.
+    pub orders: mpsc::Sender<Order>,
+    /// What it shows of itself.
+    pub cell: Arc<WorkerCell>,
 }
 
 /// Takes jobs from its inbox and reports what came of them.
 pub struct Worker {
     key: WorkerKey,
     settings: WorkerSettings,
-    inbox: mpsc::Receiver<Job>,
-    taken: Arc<AtomicU64>,
+    jobs: mpsc::Receiver<Job>,
+    orders: mpsc::Receiver<Order>,
     reports: mpsc::Sender<PoolEvent>,
     clock: Arc<dyn Clock>,
-    sends: FuturesUnordered<Sending>,
+    cell: Arc<WorkerCell>,
     under_way: usize,
-    /// Sends that have no free slot yet, with how many slots each takes.
-    waiting: VecDeque<(usize, Sending)>,
+    /// Sends that have no free slot yet.
+    waiting: VecDeque<(Label, Parcel)>,
+    pace: Pace,
 }
 
 /// What woke a worker.
 enum Turn {
     Finished(Vec<Done>),
-    Took(Job),
     Ended,
 }
 
 impl Worker {
-    /// A worker in its slot, and the event that announces it.
+    /// A worker in its slot, how it is given work, and how it is watched.
     pub fn new(
         key: WorkerKey,
         settings: WorkerSettings,
         reports: mpsc::Sender<PoolEvent>,
         clock: Arc<dyn Clock>,
-    ) -> (Self, PoolEvent) {
-        let (inbox_sender, inbox) = mpsc::channel(settings.inbox_jobs_max);
-        let taken = Arc::new(AtomicU64::new(0));
-        let started = PoolEvent::Started { worker: key, inbox: inbox_sender, taken: taken.clone() };
-        let (sends, waiting) = (FuturesUnordered::new(), VecDeque::new());
-        (Self { key, settings, inbox, taken, reports, clock, sends, under_way: 0, waiting }, started)
+    ) -> (Self, WorkerLink, Member) {
+        let (job_sender, jobs) = mpsc::channel(settings.inbox_jobs_max);
+        let (order_sender, orders) = mpsc::channel(ORDERS_MAX);
+        let now = clock.now();
+        let cell = Arc::new(WorkerCell::new(key, now));
+        let link = WorkerLink { jobs: job_sender, cell: cell.clone() };
+        let member = Member { orders: order_sender, cell: cell.clone() };
+        let (waiting, pace) = (VecDeque::new(), Pace::new(now));
+        let worker = Self { key, settings, jobs, orders, reports, clock, cell, under_way: 0, waiting, pace };
+        (worker, link, member)
     }
 
-    /// Works until its inbox is closed and everything in it is sent, or nobody wants its reports.
+    /// Works until its inbox is closed and everything in it is sent, until it is stopped, or nobody wants its reports.
     pub async fn run(mut self) {
-        loop {
-            match std::future::poll_fn(|context| self.poll_turn(context)).await {
-                Turn::Took(job) => self.start(job),
-                Turn::Finished(sends) => {
-                    self.under_way -= sends.len();
-                    self.begin();
-                    if self.reports.send(PoolEvent::Done { worker: self.key, sends }).await.is_err() {
-                        return;
-                    }
-                }
-                Turn::Ended => return,
+        let mut sends = Sends::new(transmit, self.clock.clone(), self.cell.clone());
+        while let Turn::Finished(done) = std::future::poll_fn(|context| self.poll_turn(&mut sends, context)).await {
+            if self.reports.send(PoolEvent::Done { worker: self.key, sends: done }).await.is_err() {
+                break;
             }
+            // Whoever was woken by this may stand behind this task on the same thread, where nobody else can fetch him: he
+            // goes first, in case what is polled next blocks the thread.
+            tokio::task::yield_now().await;
         }
     }
 
-    /// All sends that have finished together, else a job if there is a free slot.
-    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
+    /// One turn: sends are polled, and jobs taken while there is a free slot. Reports all that has finished.
+    fn poll_turn<F: Future<Output = Answer>>(&mut self, sends: &mut Sends<F>, context: &mut Context<'_>) -> Poll<Turn> {
+        let began = self.clock.now();
+        self.cell.turn_begins(began);
         let mut finished = Vec::new();
-        while let Poll::Ready(Some(sends)) = self.sends.poll_next_unpin(context) {
-            match sends {
-                Finished::One(done) => finished.push(done),
-                Finished::Batch(batch) => finished.extend(batch),
-            }
-        }
-        if !finished.is_empty() {
-            return Poll::Ready(Turn::Finished(finished));
-        }
-        if self.under_way >= self.settings.slots || !self.waiting.is_empty() {
-            return Poll::Pending;
-        }
-        match self.inbox.poll_recv(context) {
-            Poll::Ready(Some(job)) => Poll::Ready(Turn::Took(job)),
-            Poll::Ready(None) if self.under_way == 0 => Poll::Ready(Turn::Ended),
-            _ => Poll::Pending,
+        let ended = self.poll_all(sends, began, &mut finished, context);
+        let now = self.clock.now();
+        let mut done = Vec::with_capacity(finished.len());
+        finished.into_iter().for_each(|one| self.report(one, now, &mut done));
+        self.cell.turn_ends(began, now, self.under_way);
+        self.show_state();
+        match ended {
+            true => Poll::Ready(Turn::Ended),
+            false if done.is_empty() => Poll::Pending,
+            false => Poll::Ready(Turn::Finished(done)),
         }
     }
 
-    fn start(&mut self, job: Job) {
-        self.taken.fetch_add(1, Ordering::Release);
-        let Job { platform, timeout, native_batch, items } = job;
+    /// Polls orders, sends and inbox until something has finished or there is nothing to do. Tells whether to end.
+    fn poll_all<F: Future<Output = Answer>>(
+        &mut self,
+        sends: &mut Sends<F>,
+        began: Instant,
+        finished: &mut Vec<Finished>,
+        context: &mut Context<'_>,
+    ) -> bool {
+        loop {
+            if self.poll_orders(context).is_ready() {
+                return true;
+            }
+            sends.poll_finished(context, finished);
+            if !finished.is_empty() {
+                self.under_way -= finished.iter().map(|(label, _)| label.keys.len()).sum::<usize>();
+                self.begin(sends, began);
+                return false;
+            }
+            if self.under_way >= self.settings.slots || !self.waiting.is_empty() {
+                return false;
+            }
+            match self.jobs.poll_recv(context) {
+                Poll::Ready(Some(job)) => self.take(job, began, sends),
+                Poll::Ready(None) => return self.under_way == 0,
+                Poll::Pending => return false,
+            }
+        }
+    }
+
+    /// Follows its orders; ready when it is to end at once.
+    fn poll_orders(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while let Poll::Ready(Some(order)) = self.orders.poll_recv(context) {
+            match order {
+                Order::Check => self.answer_check(),
+                Order::Drain => self.jobs.close(),
+                Order::Stop => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+
+    fn answer_check(&mut self) {
+        self.cell.answers();
+        let now = self.clock.now();
+        self.pace.measure(&self.cell, now);
+    }
+
+    fn show_state(&self) {
+        self.cell.is_now(match (self.jobs.is_closed(), self.under_way) {
+            (true, _) => WorkerState::ShuttingDown,
+            (false, 0) => WorkerState::Idle,
+            (false, _) => WorkerState::Processing,
+        });
+    }
+
+    /// Takes a job: what has a free slot begins, the rest waits.
+    fn take<F: Future<Output = Answer>>(&mut self, job: Job, now: Instant, sends: &mut Sends<F>) {
+        self.cell.takes_job();
+        let Job { platform, platform_number, timeout, native_batch, items } = job;
+        let label = |keys, first: &Item| {
+            let task = TaskId::from_bits(first.envelope.id.bits());
+            Label { keys, started: now, timeout, shown: CurrentSend { task, platform: platform_number } }
+        };
         if native_batch {
-            let envelopes = items.len();
-            self.waiting.push_back((envelopes, Box::pin(send_batch(platform, items, timeout, self.clock.clone()))));
+            let Some(first) = items.first() else { return };
+            let label = label(Keys::Batch(items.iter().map(|item| item.key).collect()), first);
+            let envelopes = items.into_iter().map(|item| item.envelope).collect();
+            self.waiting.push_back((label, Parcel::Batch(platform, envelopes)));
         } else {
-            let clock = &self.clock;
             for item in items {
-                let sending = Box::pin(send_one(platform.clone(), item, timeout, clock.clone()));
+                let label = label(Keys::One(item.key), &item);
+                let parcel = Parcel::One(platform.clone(), item.envelope);
                 if self.waiting.is_empty() && self.under_way < self.settings.slots {
                     self.under_way += 1;
-                    self.sends.push(sending);
+                    sends.push(label, parcel);
                 } else {
-                    self.waiting.push_back((1, sending));
+                    self.waiting.push_back((label, parcel));
                 }
             }
         }
-        self.begin();
+        self.begin(sends, now);
     }
 
     /// Begins what waits, as far as there are free slots; a batch larger than all slots goes alone.
-    fn begin(&mut self) {
-        while let Some((envelopes, sending)) = self.waiting.pop_front() {
+    fn begin<F: Future<Output = Answer>>(&mut self, sends: &mut Sends<F>, now: Instant) {
+        while let Some((mut label, parcel)) = self.waiting.pop_front() {
+            let envelopes = label.keys.len();
             if self.under_way > 0 && self.under_way + envelopes > self.settings.slots {
-                self.waiting.push_front((envelopes, sending));
+                self.waiting.push_front((label, parcel));
                 return;
             }
+            label.started = now;
             self.under_way += envelopes;
-            self.sends.push(sending);
+            sends.push(label, parcel);
+        }
+    }
+
+    /// What is reported of a future that has finished: one outcome per envelope, whatever the adapter answered.
+    fn report(&self, (label, answer): Finished, now: Instant, done: &mut Vec<Done>) {
+        let took = now.saturating_duration_since(label.started);
+        let mut add = |key, result: Result<_, _>| {
+            self.cell.finished(took, now, result.is_err());
+            done.push(Done { key, started: label.started, took, result });
+        };
+        match (label.keys, answer) {
+            (Keys::One(key), Ok(Answer::One(result))) => add(key, result),
+            (Keys::Batch(keys), Ok(Answer::Batch(results))) if results.len() == keys.len() => {
+                keys.into_iter().zip(results).for_each(|(key, result)| add(key, result));
+            }
+            (keys, answer) => {
+                let short = |answer: Answer| format!("the adapter answered {} of {} envelopes", answer.len(), keys.len());
+                let error = answer.map_or_else(|error| error, |answer| SendError::ambiguous(short(answer)));
+                keys.into_iter().for_each(|key| add(key, Err(error.clone())));
+            }
         }
     }
 }
 
-async fn send_one(platform: Arc<dyn Platform>, item: Item, timeout: Duration, clock: Arc<dyn Clock>) -> Finished {
-    let Item { key, envelope } = item;
-    let started = clock.now();
-    let sent = guarded(async { platform.send(&envelope).await }, started + timeout, &*clock).await;
-    let result = sent.unwrap_or_else(Err);
-    Finished::One(Done { key, started, took: clock.now().saturating_duration_since(started), result })
-}
-
-async fn send_batch(platform: Arc<dyn Platform>, items: Vec<Item>, timeout: Duration, clock: Arc<dyn Clock>) -> Finished {
-    let (keys, envelopes): (Vec<_>, Vec<Envelope>) = items.into_iter().map(|item| (item.key, item.envelope)).unzip();
-    let started = clock.now();
-    let sent = guarded(async { platform.send_batch(&envelopes).await }, started + timeout, &*clock).await;
-    let results = match sent {
-        Ok(results) if results.len() == keys.len() => results,
-        Ok(results) => {
-            let error = SendError::ambiguous(format!("the adapter answered {} of {} envelopes", results.len(), keys.len()));
-            vec![Err(error); keys.len()]
-        }
-        Err(error) => vec![Err(error); keys.len()],
-    };
-    let took = clock.now().saturating_duration_since(started);
-    Finished::Batch(keys.into_iter().zip(results).map(|(key, result)| Done { key, started, took, result }).collect())
-}
-
-/// Runs an adapter's future under a deadline and a panic guard. Both ends are ambiguous: it may have sent.
-async fn guarded<T>(sending: impl Future<Output = T>, deadline: Instant, clock: &dyn Clock) -> Result<T, SendError> {
-    let bounded = async {
-        // Dropped at the end of this block, so that a panic of that is caught too.
-        let sending = std::pin::pin!(sending);
-        match select(sending, clock.sleep_until(deadline)).await {
-            Either::Left((answer, _)) => Ok(answer),
-            Either::Right(_) => Err(SendError::ambiguous("no answer within the timeout")),
-        }
-    };
-    match AssertUnwindSafe(bounded).catch_unwind().await {
-        Ok(ended) => ended,
-        Err(panic) => Err(SendError::ambiguous(format!("the adapter panicked: {}", panic_text(&*panic)))),
+/// However it ends.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.cell.is_now(WorkerState::Stopped);
     }
 }
 
-/// What a panic said.
-pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+async fn transmit(parcel: Parcel) -> Answer {
+    match parcel {
+        Parcel::One(platform, envelope) => Answer::One(platform.send(&envelope).await),
+        Parcel::Batch(platform, envelopes) => Answer::Batch(platform.send_batch(&envelopes).await),
+    }
 }

@@ -9,6 +9,7 @@
 //! | `state` | [`TaskState`] and the one table of legal moves |
 //! | `attempt` | [`Attempt`], [`Disposition`] and [`Outcome`]: what came of it |
 //! | `lane` | [`LaneKey`]: the road a task travels on |
+//! | `worker` | [`WorkerKey`]: the name of a worker |
 //! | `id`, `correlation` | ids, and the [`IdSource`] that mints them |
 
 mod attempt;
@@ -22,6 +23,7 @@ mod state;
 mod target;
 #[expect(clippy::module_inception, reason = "the module is about tasks, the file about the task itself")]
 mod task;
+mod worker;
 
 pub use attempt::{Attempt, DeadReason, Disposition, Outcome, TargetOutcome};
 pub use correlation::CorrelationId;
@@ -33,3 +35,4 @@ pub use notification::Notification;
 pub use state::TaskState;
 pub use target::{Target, TargetError};
 pub use task::{Head, Task};
+pub use worker::WorkerKey;

@@ -4,28 +4,65 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
+    time::Instant,
 };
 
+use arc_swap::ArcSwap;
 use notifyhub_platforms::contract::ErrorKind;
 use serde::Serialize;
 
-use crate::task::PlatformName;
+use super::WorkerCell;
+use crate::{
+    event::{HealthState, PoolHealth, Suspicion},
+    task::PlatformName,
+};
 
-/// All tallies. The mutex guards the lists, not the numbers: it is taken when a lane or a worker is new, and to read.
-#[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<Lists>>);
+/// All tallies. The mutex guards the list of platforms, not the numbers: it is taken when a lane is new, and to read.
+#[derive(Debug, Clone)]
+pub struct Board {
+    lists: Arc<Mutex<Lists>>,
+    workers: Arc<ArcSwap<Workers>>,
+    /// What the scaler wants to know.
+    pub demand: Arc<Demand>,
+    /// How many workers there should be.
+    pub wanted: Arc<AtomicU64>,
+    /// How the pool is.
+    pub health: Arc<ArcSwap<PoolHealth>>,
+    /// Whether the threads that deliver are all blocked.
+    pub stalled: Arc<AtomicBool>,
+}
+
+/// Who is there.
+#[derive(Debug, Default)]
+pub struct Workers {
+    /// By slot; those that drain stand behind the slot's new worker.
+    pub present: Vec<Arc<WorkerCell>>,
+    /// Those that were given up and still hold a thread.
+    pub given_up: Vec<Arc<WorkerCell>>,
+}
+
+/// The tasks that could be sent and wait for a worker alone.
+#[derive(Debug, Default)]
+pub struct Demand {
+    /// How many.
+    pub waiting: AtomicU64,
+    /// How long the oldest of them has waited, in milliseconds, when this was last looked at.
+    pub oldest_wait_ms: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct Lists {
     platforms: BTreeMap<PlatformName, Arc<PlatformTally>>,
-    workers: BTreeMap<u32, (u32, Arc<WorkerTally>)>,
+    names: Vec<PlatformName>,
 }
 
 /// What happens on the lanes of one platform.
 #[derive(Debug, Default)]
 pub struct PlatformTally {
+    /// Its number, counted from 0 in the order in which platforms were first sent to.
+    pub number: u32,
     /// Tasks with workers.
     pub in_flight: AtomicU64,
     /// Attempts that ended with a receipt.
@@ -34,17 +71,6 @@ pub struct PlatformTally {
     pub failed: [AtomicU64; ErrorKind::ALL.len()],
     /// Attempts that were followed by another.
     pub retried: AtomicU64,
-}
-
-/// What happens in one worker.
-#[derive(Debug, Default)]
-pub struct WorkerTally {
-    /// Sends under way or in its inbox.
-    pub in_flight: AtomicU64,
-    /// Sends it has finished.
-    pub processed: AtomicU64,
-    /// How many of them failed.
-    pub errors: AtomicU64,
 }
 
 /// One platform's numbers.
@@ -62,31 +88,38 @@ pub struct PlatformStats {
     pub retried: u64,
 }
 
-/// One worker's numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct WorkerStats {
-    /// Its slot.
-    pub worker: u32,
-    /// Which of the slot's workers it is.
-    pub epoch: u32,
-    /// Sends under way or in its inbox.
-    pub in_flight: u64,
-    /// Sends it has finished.
-    pub processed: u64,
-    /// How many of them failed.
-    pub errors: u64,
+impl Default for Board {
+    /// An empty board: nothing is wrong yet.
+    fn default() -> Self {
+        let health = PoolHealth {
+            state: HealthState::Healthy,
+            responsive: 0,
+            wanted: 0,
+            abandoned: Vec::new(),
+            exhausted: false,
+            reasons: Arc::new([]),
+        };
+        Self {
+            lists: Arc::default(),
+            workers: Arc::default(),
+            demand: Arc::default(),
+            wanted: Arc::default(),
+            health: Arc::new(ArcSwap::from_pointee(health)),
+            stalled: Arc::default(),
+        }
+    }
 }
 
 impl Board {
     /// The tally of a platform.
     pub fn platform(&self, name: &PlatformName) -> Arc<PlatformTally> {
-        self.lists().platforms.entry(name.clone()).or_default().clone()
-    }
-
-    /// A fresh tally for a new worker in `slot`.
-    pub fn worker(&self, slot: u32, epoch: u32) -> Arc<WorkerTally> {
-        let tally = Arc::<WorkerTally>::default();
-        self.lists().workers.insert(slot, (epoch, tally.clone()));
+        let mut lists = self.lists();
+        if let Some(tally) = lists.platforms.get(name) {
+            return tally.clone();
+        }
+        let tally = Arc::new(PlatformTally { number: lists.names.len() as u32, ..PlatformTally::default() });
+        lists.names.push(name.clone());
+        lists.platforms.insert(name.clone(), tally.clone());
         tally
     }
 
@@ -95,21 +128,30 @@ impl Board {
         self.lists().platforms.iter().map(|(name, tally)| tally.stats(name)).collect()
     }
 
-    /// Every worker's numbers, by slot.
-    pub fn workers(&self) -> Vec<WorkerStats> {
-        let lists = self.lists();
-        let stats = |(slot, (epoch, tally)): (&u32, &(u32, Arc<WorkerTally>))| WorkerStats {
-            worker: *slot,
-            epoch: *epoch,
-            in_flight: tally.in_flight.load(Relaxed),
-            processed: tally.processed.load(Relaxed),
-            errors: tally.errors.load(Relaxed),
-        };
-        lists.workers.iter().map(stats).collect()
+    /// The name of the platform with this number.
+    pub fn platform_name(&self, number: u32) -> Option<PlatformName> {
+        self.lists().names.get(number as usize).cloned()
+    }
+
+    /// Shows these workers from now on.
+    pub fn show_workers(&self, present: Vec<Arc<WorkerCell>>, given_up: Vec<Arc<WorkerCell>>) {
+        self.workers.store(Arc::new(Workers { present, given_up }));
+    }
+
+    /// What the workers show.
+    pub fn workers(&self) -> Arc<Workers> {
+        self.workers.load_full()
+    }
+
+    /// What a worker is at, if it is known.
+    pub fn suspicion(&self, cell: &WorkerCell, now: Instant) -> Option<Suspicion> {
+        let send = cell.current()?;
+        let held = cell.in_turn_for(now).unwrap_or_default();
+        Some(Suspicion { platform: self.platform_name(send.platform)?, task: send.task, held })
     }
 
     fn lists(&self) -> MutexGuard<'_, Lists> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,7 +9,12 @@ use super::{
     Broadcaster, EventBus, EventStream, Missed, events::HANDED_OVER_EVENTS_MAX as HANDED_MAX,
     place::BACKLOG_EVENTS_MAX as BACKLOG,
 };
-use crate::{clock::SystemClock, event::EventKind, shutdown::Scope, task::CorrelationId};
+use crate::{
+    clock::SystemClock,
+    event::EventKind,
+    shutdown::Scope,
+    task::{CorrelationId, WorkerKey},
+};
 
 fn bus() -> (EventBus, Broadcaster) {
     EventBus::new(Arc::new(SystemClock))
@@ -24,7 +29,7 @@ fn running() -> (EventBus, Scope) {
 }
 
 fn started(worker: u32) -> (Option<CorrelationId>, EventKind) {
-    (None, EventKind::WorkerStarted { worker })
+    (None, EventKind::WorkerStarted { worker: WorkerKey { slot: worker, epoch: 1 } })
 }
 
 fn publish(bus: &EventBus, workers: std::ops::Range<usize>) {
@@ -39,7 +44,7 @@ async fn number(stream: &mut EventStream) -> u64 {
 /// The next event's worker.
 async fn worker(stream: &mut EventStream) -> usize {
     match stream.next().await.expect("open").expect("in time").kind {
-        EventKind::WorkerStarted { worker } => worker as usize,
+        EventKind::WorkerStarted { worker } => worker.slot as usize,
         ref other => unreachable!("{other:?}"),
     }
 }
@@ -69,7 +74,7 @@ async fn every_subscriber_sees_every_event_in_order_numbered_from_1() {
         for expected in 0..1000 {
             let event = stream.next().await.expect("open").expect("in time");
             assert_eq!(event.number, expected + 1);
-            assert!(matches!(event.kind, EventKind::WorkerStarted { worker } if u64::from(worker) == expected));
+            assert!(matches!(event.kind, EventKind::WorkerStarted { worker } if u64::from(worker.slot) == expected));
         }
         assert!(stream.next().await.is_none());
     }

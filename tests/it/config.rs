@@ -148,6 +148,7 @@ fn there_is_an_example_of_every_platform_type_and_it_can_be_built() {
     let value = |name: &String| match name.as_str() {
         "DISCORD_WEBHOOK_URL" => "https://discord.com/api/webhooks/123456789012345678/abcdefghijklmnopqrstuvwxyz",
         "SLACK_WEBHOOK_URL" => "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+        "DKIM_KEY" => include_str!("../../platforms/tests/it/email/keys/rsa.pem"),
         "SLACK_BOT_TOKEN" => "xoxb-0-0",
         "WEBHOOK_SIGNING_SECRET" => "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         name if name.ends_with("_URL") => "https://example.com/x",

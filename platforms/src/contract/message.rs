@@ -195,6 +195,16 @@ impl Message {
         self.extras.get_or_insert_default()
     }
 
+    /// What it weighs in memory, roughly: the bytes of title, body and attachments.
+    pub fn bytes(&self) -> usize {
+        let size = |attachment: &Attachment| match &attachment.content {
+            AttachmentContent::Bytes(bytes) => bytes.len(),
+            AttachmentContent::Url(url) => url.len(),
+        };
+        let attachments: usize = self.extras().attachments.iter().map(size).sum();
+        self.body.len() + self.title.as_ref().map_or(0, String::len) + attachments
+    }
+
     /// The platform-native JSON for platform type `kind`, if the caller gave any.
     pub fn raw_for(&self, kind: &str) -> Option<&Value> {
         self.extras().raw.get(kind)

@@ -36,4 +36,6 @@ pub use message::{Action, ActionStyle, Attachment, AttachmentContent, Extras, Fi
 pub use platform::Platform;
 pub use receipt::Receipt;
 pub use secret::Secret;
-pub use transport::{Endpoint, HttpRequest, HttpResponse, NetworkPolicy, Transport, TransportError, TransportErrorKind};
+pub use transport::{
+    ClientIdentity, Endpoint, HttpRequest, HttpResponse, NetworkPolicy, Transport, TransportError, TransportErrorKind,
+};

@@ -11,6 +11,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
+use super::{ConfigError, Secret};
+
 /// A URL that may hold a secret: printed, it shows scheme and host only.
 ///
 /// Clones are cheap and share the parsed form, so an adapter with a fixed URL keeps one `Endpoint` and clones it for
@@ -170,6 +172,15 @@ impl TransportError {
     }
 }
 
+/// Who the client is, for servers that ask for a certificate (mutual TLS).
+#[derive(Debug, Clone)]
+pub struct ClientIdentity {
+    /// The certificate in PEM, first its own, then those that lead to an authority the server knows.
+    pub certificates: Secret,
+    /// The private key in PEM: PKCS #8, PKCS #1 or SEC 1, not encrypted.
+    pub key: Secret,
+}
+
 /// Carries HTTP exchanges: the one road from any adapter to the network.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
@@ -181,6 +192,17 @@ pub trait Transport: Send + Sync + 'static {
     /// of any status is `Ok`, also when only its headers came whole: the status is definite, see
     /// [`truncated`](HttpResponse::truncated).
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError>;
+
+    /// The same transport for exchanges in which the client shows a certificate. It has connections of its own, so that
+    /// nobody else's request ever travels under this identity. Does no I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] at `certificates` or `key` when they cannot be used; by default, that this transport knows no
+    /// certificates.
+    fn with_identity(&self, _identity: &ClientIdentity) -> Result<Arc<dyn Transport>, ConfigError> {
+        Err(ConfigError::new("this transport cannot show a client certificate"))
+    }
 }
 
 #[cfg(test)]

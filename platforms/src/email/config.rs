@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serializer, de, ser};
 
+use super::{AuthMechanism, Dkim, Dsn, ListUnsubscribe, OAuth2, Security, TlsVersion};
 use crate::contract::Secret;
 
 /// The keys of a `type = "email"` table.
@@ -29,7 +30,10 @@ pub struct EmailConfig {
     /// An OAuth 2 access token instead of the password (XOAUTH2).
     #[serde(default)]
     pub access_token: Option<Secret>,
-    /// The ways to log in that may be used, best first. Default: `["plain", "login"]`, or `["xoauth2"]` with an access token.
+    /// How to get access tokens instead of the password (XOAUTH2). Default: they are not got.
+    #[serde(default)]
+    pub oauth2: Option<OAuth2>,
+    /// The ways to log in that may be used, best first. Default: `["plain", "login"]`, or `["xoauth2"]` with access tokens.
     #[serde(default)]
     pub auth_mechanisms: Vec<AuthMechanism>,
     /// Whether a password may be sent over an unprotected connection. Default: false.
@@ -38,12 +42,21 @@ pub struct EmailConfig {
     /// PEM file of the certificate authorities to trust instead of the system's. Default: the system's.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// PEM file of the certificate this client shows; only the first one in it is. Default: none.
+    #[serde(default)]
+    pub client_cert_file: Option<PathBuf>,
+    /// The private key that goes with it, in PEM form, e.g. `{ file = "/etc/notifyhub/client.key" }`.
+    #[serde(default)]
+    pub client_key: Option<Secret>,
+    /// The oldest version of TLS that is spoken. Default: `1.2`.
+    #[serde(default)]
+    pub tls_min_version: TlsVersion,
     /// Who the mail is from, e.g. `Acme Alerts <alerts@example.com>`.
     pub from: String,
     /// Where answers go. Default: to `from`.
     #[serde(default)]
     pub reply_to: Option<String>,
-    /// Where bounces go: an address, or `<>` for nowhere. Default: the address in `from`.
+    /// Where bounces go: an address, in which `{id}` becomes the id of the message, or `<>` for nowhere. Default: the address in `from`.
     #[serde(default)]
     pub envelope_from: Option<String>,
     /// The name told in EHLO. Default: this machine's host name.
@@ -58,6 +71,22 @@ pub struct EmailConfig {
     /// How recipients can unsubscribe. Default: no such header.
     #[serde(default)]
     pub list_unsubscribe: Option<ListUnsubscribe>,
+    /// How mails are signed. Default: they are not.
+    #[serde(default)]
+    pub dkim: Option<Dkim>,
+    /// Which reports on a mail's way are asked for. Default: what the server does by itself.
+    #[serde(default)]
+    pub dsn: Option<Dsn>,
+    /// Whether recipients who get the same mail share it: it names none of them, and is handed over once for all that are in
+    /// one batch (`batch_size`). Default: false, everybody gets a mail with his own address in `To`.
+    #[serde(default)]
+    pub hidden_copies: bool,
+    /// The name in `To` of a mail with hidden copies, e.g. `Acme staff`. Default: `undisclosed-recipients`.
+    #[serde(default)]
+    pub list_name: Option<String>,
+    /// Most recipients a mail with hidden copies is handed over for at a time, 1 to 1000. Default: 100, which every server has to take.
+    #[serde(default)]
+    pub max_recipients_per_transaction: Option<usize>,
     /// Longest wait for a connection, per address of the host. Default: "5s".
     #[serde(default = "connect_timeout", deserialize_with = "duration", serialize_with = "written")]
     #[schemars(with = "String")]
@@ -82,56 +111,6 @@ pub struct EmailConfig {
     pub allow_private_networks: bool,
 }
 
-/// How a connection is protected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Security {
-    /// TLS from the first byte.
-    Tls,
-    /// Plaintext first, then STARTTLS; a server that does not offer it is not used.
-    #[default]
-    StartTls,
-    /// STARTTLS where the server offers it, else plaintext: whoever sits on the wire can read along.
-    Opportunistic,
-    /// Plaintext: for relays on this machine.
-    None,
-}
-
-impl Security {
-    /// The port that is usual for it.
-    pub(super) fn default_port(self) -> u16 {
-        match self {
-            Self::Tls => 465,
-            Self::StartTls => 587,
-            Self::Opportunistic | Self::None => 25,
-        }
-    }
-}
-
-/// A way to log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum AuthMechanism {
-    /// Name and password in one message (RFC 4616).
-    Plain,
-    /// Name and password one after the other; obsolete, but some servers know nothing else.
-    Login,
-    /// Name and OAuth 2 access token.
-    Xoauth2,
-}
-
-/// How recipients can unsubscribe (RFC 2369, RFC 8058).
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ListUnsubscribe {
-    /// An HTTPS URL that unsubscribes by a POST alone; `{recipient}` becomes the address, `{id}` the id of the message.
-    #[serde(default)]
-    pub url: Option<String>,
-    /// An address that unsubscribes whoever writes to it.
-    #[serde(default)]
-    pub mailto: Option<String>,
-}
-
 impl EmailConfig {
     /// The defaults, for this server and this sender.
     pub fn new(host: impl Into<String>, from: impl Into<String>) -> Self {
@@ -142,9 +121,13 @@ impl EmailConfig {
             username: None,
             password: None,
             access_token: None,
+            oauth2: None,
             auth_mechanisms: Vec::new(),
             allow_insecure_auth: false,
             ca_file: None,
+            client_cert_file: None,
+            client_key: None,
+            tls_min_version: TlsVersion::default(),
             from: from.into(),
             reply_to: None,
             envelope_from: None,
@@ -152,6 +135,11 @@ impl EmailConfig {
             subject: None,
             headers: BTreeMap::new(),
             list_unsubscribe: None,
+            dkim: None,
+            dsn: None,
+            hidden_copies: false,
+            list_name: None,
+            max_recipients_per_transaction: None,
             connect_timeout: connect_timeout(),
             command_timeout: command_timeout(),
             max_connections: max_connections(),

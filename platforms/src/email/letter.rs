@@ -1,36 +1,54 @@
 //! An envelope becomes the bytes of a mail.
 
+use std::{collections::BTreeMap, time::SystemTime};
+
 use lettre::{
     Address,
+    address::Envelope as Route,
     message::{
-        Attachment as Part, Body as PartBody, Mailbox, Message as Mail, MultiPart, SinglePart,
-        header::{ContentTransferEncoding, ContentType, HeaderName, Headers},
+        Mailbox, Message as Mail,
+        header::{HeaderName, Headers},
     },
 };
-use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 
-use super::{ListUnsubscribe, body::Body, header, mailbox};
+use super::{
+    Dsn, ListUnsubscribe,
+    dkim::Signer,
+    hash, header, mailbox,
+    parts::{Content, content},
+};
 use crate::{
-    contract::{Attachment, AttachmentContent, Envelope, LengthUnit, Message, Priority, SendError, TextLimit},
+    contract::{Envelope, LengthUnit, Message, Priority, SendError, TextLimit},
     render::limit::{Markup, truncate},
 };
 
 /// Longest subject, in characters.
 const SUBJECT_CHARS_MAX: usize = 200;
-/// Longest file name, in characters.
-const FILE_NAME_CHARS_MAX: usize = 120;
 
 /// What every mail of a platform has in common.
-#[derive(Debug)]
 pub(super) struct Letterhead {
     pub(super) from: Mailbox,
     pub(super) reply_to: Option<Mailbox>,
-    /// `None` is the null sender.
-    pub(super) envelope_from: Option<Address>,
+    pub(super) bounces: Bounces,
     pub(super) subject: Option<String>,
     pub(super) headers: Vec<(HeaderName, String)>,
     pub(super) list_unsubscribe: Option<ListUnsubscribe>,
+    pub(super) signer: Option<Signer>,
+    pub(super) dsn: Option<Dsn>,
+    /// What `To` says where recipients are hidden from each other; `None` where it names the one there is.
+    pub(super) hidden_to: Option<String>,
+}
+
+/// Where bounces go.
+#[derive(Debug)]
+pub(super) enum Bounces {
+    /// Nowhere: the null sender.
+    Nowhere,
+    /// To one address.
+    To(Address),
+    /// To an address for each mail: `{id}` becomes its id.
+    ToEach(String),
 }
 
 /// A mail, ready to be sent.
@@ -38,12 +56,14 @@ pub(super) struct Letterhead {
 pub(super) struct Letter {
     /// Where bounces go.
     pub(super) sender: Option<Address>,
-    /// Whom it is for.
-    pub(super) recipient: Address,
-    /// Its Message-ID, with angle brackets: the same for every attempt.
+    /// The part of its Message-ID before the `@`: the same for every attempt.
+    pub(super) key: String,
+    /// Its Message-ID, with angle brackets.
     pub(super) id: String,
     /// Header and body, lines ended by CRLF.
     pub(super) bytes: Vec<u8>,
+    /// Which reports on its way are asked for.
+    pub(super) dsn: Option<Dsn>,
 }
 
 /// What a caller may add under `raw.email`.
@@ -51,14 +71,16 @@ pub(super) struct Letter {
 #[serde(deny_unknown_fields)]
 struct Raw {
     #[serde(default)]
-    headers: std::collections::BTreeMap<String, String>,
+    headers: BTreeMap<String, String>,
     #[serde(default)]
     reply_to: Option<String>,
 }
 
 impl Letterhead {
     /// Writes the mail for `envelope`. The same envelope always gives the same bytes, whichever attempt it is: its date
-    /// is the time of acceptance, its id and its part boundaries come from the envelope's id.
+    /// is the time of acceptance, its id comes from the envelope's, its part boundaries from its text.
+    ///
+    /// With hidden copies nothing in it depends on the recipient: the same message gives the same bytes, whoever gets them.
     ///
     /// # Errors
     ///
@@ -67,44 +89,70 @@ impl Letterhead {
         let recipient = recipient(envelope.recipient.as_deref())?;
         let message = &*envelope.message;
         let raw = raw(message)?;
-        let id = format!("<{}@{}>", envelope.id, self.from.email.domain());
-        let mut builder =
-            Mail::builder().from(self.from.clone()).to(recipient.clone()).date(envelope.accepted_at).message_id(Some(id.clone()));
+        // lettre wants a route; the one that is taken is `Letter::sender` and the recipients of the transaction.
+        let route = Route::new(None, vec![recipient.email.clone()]).expect("a route with one recipient");
+        let mut builder = Mail::builder().envelope(route).from(self.from.clone()).date(envelope.accepted_at);
+        if self.hidden_to.is_none() {
+            builder = builder.to(recipient.clone());
+        }
         let reply_to = raw.reply_to.as_deref().map(mailbox::parse).transpose().map_err(SendError::invalid_message)?;
         if let Some(reply_to) = reply_to.or_else(|| self.reply_to.clone()) {
             builder = builder.reply_to(reply_to);
         }
-        let subject = self.subject_of(message);
-        let mail = match content(message, &envelope.id.to_string())? {
+        let mail = match content(message)? {
             Content::One(part) => builder.singlepart(part),
             Content::Many(parts) => builder.multipart(parts),
         };
         let mut mail = mail.map_err(|error| SendError::invalid_message(format!("the mail cannot be written: {error}")))?;
-        let headers = mail.headers_mut();
-        header::set(headers, "Subject", &subject);
-        self.set_headers(headers, envelope, &recipient.email);
+        self.set_headers(mail.headers_mut(), envelope, &recipient.email);
         for (name, value) in &raw.headers {
-            header::set_parsed(headers, &header::parse(name, value).map_err(SendError::invalid_message)?);
+            header::set_parsed(mail.headers_mut(), &header::parse(name, value).map_err(SendError::invalid_message)?);
         }
-        Ok(Letter { sender: self.envelope_from.clone(), recipient: recipient.email, id, bytes: mail.formatted() })
+        let key = self.key(envelope, &mail);
+        let id = format!("<{key}@{}>", self.from.email.domain());
+        header::set(mail.headers_mut(), "Message-ID", &id);
+        let bytes = self.signed(mail.formatted(), envelope.accepted_at)?;
+        Ok(Letter { sender: self.bounces.of(&key), key, id, bytes, dsn: self.dsn.clone() })
+    }
+
+    /// What makes the Message-ID unique. A mail that several get is named after what it says and when that was accepted, so that
+    /// it keeps its name whoever still has to get it at the next attempt.
+    fn key(&self, envelope: &Envelope, mail: &Mail) -> String {
+        if self.hidden_to.is_none() {
+            return envelope.id.to_string();
+        }
+        let accepted = envelope.accepted_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let caller = envelope.correlation_id.as_deref().unwrap_or_default();
+        hash::hex(&[&accepted.to_be_bytes(), caller.as_bytes(), &mail.formatted()])
+    }
+
+    fn signed(&self, mail: Vec<u8>, at: SystemTime) -> Result<Vec<u8>, SendError> {
+        match &self.signer {
+            Some(signer) => signer.sign(&mail, at),
+            None => Ok(mail),
+        }
     }
 
     fn subject_of(&self, message: &Message) -> String {
         let title = message.title.as_deref().or(self.subject.as_deref()).filter(|title| !title.trim().is_empty());
         let first_line = || message.body.lines().map(|line| line.trim_start_matches('#').trim()).find(|line| !line.is_empty());
         let text = header::one_line(title.or_else(first_line).unwrap_or("Notification"));
-        cut(text.trim(), SUBJECT_CHARS_MAX)
+        let limit = TextLimit { max: SUBJECT_CHARS_MAX, unit: LengthUnit::Chars };
+        truncate(text.trim(), limit, Markup::Plain).into_owned()
     }
 
     fn set_headers(&self, headers: &mut Headers, envelope: &Envelope, recipient: &Address) {
+        header::set(headers, "Subject", &self.subject_of(&envelope.message));
+        if let Some(to) = &self.hidden_to {
+            header::set(headers, "To", to);
+        }
         header::set(headers, "Auto-Submitted", "auto-generated");
         if let Some((number, word)) = importance(envelope.message.priority) {
             header::set(headers, "X-Priority", number);
             header::set(headers, "Importance", word);
         }
         if let Some(key) = &envelope.message.extras().thread_key {
-            let thread =
-                format!("<thread-{}@{}>", hex(&digest(&SHA256, key.as_bytes()).as_ref()[..16]), self.from.email.domain());
+            let thread = format!("<thread-{}@{}>", hash::hex(&[key.as_bytes()]), self.from.email.domain());
             header::set(headers, "In-Reply-To", &thread);
             header::set(headers, "References", &thread);
         }
@@ -113,6 +161,19 @@ impl Letterhead {
         }
         for field in &self.headers {
             header::set_parsed(headers, field);
+        }
+    }
+}
+
+impl Bounces {
+    fn of(&self, key: &str) -> Option<Address> {
+        match self {
+            Self::Nowhere => None,
+            Self::To(address) => Some(address.clone()),
+            Self::ToEach(template) => {
+                let address = template.replace("{id}", key).parse();
+                Some(address.expect("the template was tried with an id when the adapter was built"))
+            }
         }
     }
 }
@@ -150,69 +211,4 @@ fn set_list_unsubscribe(headers: &mut Headers, list: &ListUnsubscribe, envelope:
     if url.is_some() {
         header::set(headers, "List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
     }
-}
-
-enum Content {
-    One(SinglePart),
-    Many(MultiPart),
-}
-
-/// `mixed ( alternative ( text, html ), file… )`, as much of it as is needed.
-fn content(message: &Message, id: &str) -> Result<Content, SendError> {
-    let Body { text, html } = Body::of(message);
-    let boundary = |kind: &str| {
-        format!("=_{kind}_{}", hex(&digest(&SHA256, format!("{kind}{id}{}", message.body).as_bytes()).as_ref()[..16]))
-    };
-    let text = SinglePart::plain(text);
-    let body = match html {
-        None => Content::One(text),
-        Some(html) => Content::Many(
-            MultiPart::alternative().boundary(boundary("alternative")).singlepart(text).singlepart(SinglePart::html(html)),
-        ),
-    };
-    let mut files = message.extras().attachments.iter().filter_map(file).peekable();
-    if files.peek().is_none() {
-        return Ok(body);
-    }
-    let mixed = MultiPart::mixed().boundary(boundary("mixed"));
-    let mut mixed = match body {
-        Content::One(part) => mixed.singlepart(part),
-        Content::Many(parts) => mixed.multipart(parts),
-    };
-    for part in files {
-        mixed = mixed.singlepart(part?);
-    }
-    Ok(Content::Many(mixed))
-}
-
-/// The part of an attachment whose bytes are here. Always base64: any other encoding may change line ends.
-fn file(attachment: &Attachment) -> Option<Result<SinglePart, SendError>> {
-    let AttachmentContent::Bytes(bytes) = &attachment.content else { return None };
-    let body = PartBody::new_with_encoding(bytes.to_vec(), ContentTransferEncoding::Base64).expect("any bytes can be base64");
-    Some(content_type(&attachment.mime).map(|kind| Part::new(file_name(&attachment.name)).body(body, kind)))
-}
-
-fn content_type(mime: &str) -> Result<ContentType, SendError> {
-    // A composite type must not be encoded as a whole (RFC 2045 section 6.4).
-    let is_composite = ["multipart/", "message/"].iter().any(|kind| mime.trim_start().to_ascii_lowercase().starts_with(kind));
-    let mime = if mime.is_empty() || is_composite { "application/octet-stream" } else { mime };
-    let printable = mime.len() <= 200 && mime.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    printable
-        .then(|| ContentType::parse(mime).ok())
-        .flatten()
-        .ok_or_else(|| SendError::invalid_message("an attachment's `mime` is no media type, expected something like `image/png`"))
-}
-
-fn file_name(name: &str) -> String {
-    let name: String = name.chars().map(|c| if c.is_control() || matches!(c, '/' | '\\') { '_' } else { c }).collect();
-    let name = cut(name.trim(), FILE_NAME_CHARS_MAX);
-    if name.is_empty() { "attachment".into() } else { name }
-}
-
-fn cut(text: &str, max: usize) -> String {
-    truncate(text, TextLimit { max, unit: LengthUnit::Chars }, Markup::Plain).into_owned()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,15 +2,18 @@
 
 use std::time::Instant;
 
-use lettre::transport::smtp::{
-    client::AsyncSmtpConnection,
-    commands::{Data, Ehlo, Mail, Noop, Rcpt, Rset},
-    extension::{MailBodyParameter, MailParameter},
+use lettre::{
+    Address,
+    transport::smtp::{
+        client::AsyncSmtpConnection,
+        commands::{Data, Ehlo, Mail, Noop, Rcpt, Rset},
+    },
 };
 
 use super::{
     letter::Letter,
-    reply::Stage,
+    offers::Offers,
+    reply::{self, Stage},
     server::{Server, Trouble},
 };
 use crate::contract::SendError;
@@ -30,19 +33,33 @@ pub(super) struct Link {
     pub(super) used_at: Instant,
 }
 
-/// What the server said in its answer to EHLO and lettre does not keep.
-#[derive(Debug, Default, Clone, Copy)]
-struct Offers {
-    /// SIZE (RFC 1870): outer is whether it is offered, inner is the largest mail, if there is a limit.
-    size: Option<Option<usize>>,
-    /// SMTPUTF8 (RFC 6531).
-    utf8: bool,
+/// What became of one recipient of a transaction.
+#[derive(Debug, Clone)]
+pub(super) enum Fate {
+    /// The server wanted no more recipients: the next transaction is for him.
+    Postponed,
+    /// Named and not refused; only so while the transaction lasts.
+    Named,
+    /// He gets the mail; with the server's last words.
+    Accepted(String),
+    /// He does not.
+    Refused(SendError),
 }
 
-/// A mail that was not accepted.
+/// A transaction that ended before its recipients were told apart.
+struct Refusal {
+    error: SendError,
+    /// Whether the connection was gone before the server said anything about this mail.
+    is_stale: bool,
+}
+
+/// How a transaction went.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) error: SendError,
+pub(super) struct Transaction {
+    /// One for each recipient, in order. Of a single recipient it is never that he is postponed.
+    pub(super) fates: Vec<Fate>,
+    /// Whether the mail was refused for the sake of one of several recipients, and the server did not say of whom.
+    pub(super) is_one_to_blame: bool,
     /// Whether the connection was gone before the server said anything about this mail.
     pub(super) is_stale: bool,
 }
@@ -59,25 +76,94 @@ impl Link {
         Ok(Self { smtp, offers, is_clean: true, mails: 0, used_at: server.clock.now() })
     }
 
-    /// Sends one mail: `MAIL`, `RCPT`, `DATA`, the content. Returns the server's last words.
+    /// Sends one mail: `MAIL`, a `RCPT` for each recipient, `DATA`, the content.
+    ///
+    /// Only a connection lost behind the end of the content is ambiguous, and only for who was not refused: before it the
+    /// server has to forget the mail (RFC 5321 section 4.1.1.4).
+    pub(super) async fn deliver(&mut self, letter: &Letter, recipients: &[&Address], server: &Server) -> Transaction {
+        let mut fates: Vec<_> = recipients
+            .iter()
+            .map(|recipient| self.offers.check_recipient(recipient).map_or_else(Fate::Refused, |()| Fate::Postponed))
+            .collect();
+        let (mut is_stale, mut is_one_to_blame) = (false, false);
+        if fates.iter().any(|fate| matches!(fate, Fate::Postponed)) {
+            match self.transact(letter, recipients, &mut fates, server).await {
+                Ok(is_one) => is_one_to_blame = is_one,
+                Err(refusal) => {
+                    is_stale = refusal.is_stale;
+                    for fate in fates.iter_mut().filter(|fate| matches!(fate, Fate::Postponed | Fate::Named)) {
+                        *fate = Fate::Refused(refusal.error.clone());
+                    }
+                }
+            }
+        }
+        Transaction { fates, is_one_to_blame, is_stale }
+    }
+
+    /// Gives everybody his fate. Whether one of several is to blame that the mail was refused: then those that were named are
+    /// postponed, nobody has got it.
     ///
     /// # Errors
     ///
-    /// [`Refusal`]. Only a connection lost behind the end of the content is ambiguous: before it the server has to
-    /// forget the mail (RFC 5321 section 4.1.1.4).
-    pub(super) async fn deliver(&mut self, letter: &Letter, server: &Server) -> Result<String, Refusal> {
-        let parameters = self.parameters(letter)?;
+    /// [`Refusal`] for everybody who has no other fate yet.
+    async fn transact(
+        &mut self,
+        letter: &Letter,
+        recipients: &[&Address],
+        fates: &mut [Fate],
+        server: &Server,
+    ) -> Result<bool, Refusal> {
+        let asked = recipients.iter().zip(&*fates).filter(|(_, fate)| matches!(fate, Fate::Postponed)).map(|(to, _)| *to);
+        let parameters = self.offers.with_mail(letter, asked).map_err(|error| Refusal { error, is_stale: false })?;
         self.is_clean = false;
-        let mail = Mail::new(letter.sender.clone(), parameters);
-        let rcpt = Rcpt::new(letter.recipient.clone(), Vec::new());
-        self.step(server, Stage::Sender, mail).await?;
-        self.step(server, Stage::Recipient, rcpt).await?;
-        self.step(server, Stage::Data, Data).await?;
-        let text = self.content(letter, server).await?;
-        self.is_clean = true;
-        self.mails += 1;
-        self.used_at = server.clock.now();
-        Ok(server.redacted(text))
+        self.step(server, Stage::Sender, Mail::new(letter.sender.clone(), parameters)).await?;
+        self.name(letter, recipients, fates, server).await?;
+        let named = fates.iter().filter(|fate| matches!(fate, Fate::Named)).count();
+        if named == 0 {
+            self.reset(server).await;
+            return Ok(false);
+        }
+        let outcome = match self.step(server, Stage::Data, Data).await {
+            Ok(()) => self.content(letter, server).await,
+            Err(refusal) => Err(refusal.error),
+        };
+        if outcome.is_ok() {
+            self.is_clean = true;
+            self.mails += 1;
+            self.used_at = server.clock.now();
+        }
+        let is_one_to_blame = named > 1 && outcome.as_ref().is_err_and(reply::is_about_one_recipient);
+        let fate = match outcome {
+            Ok(text) => Fate::Accepted(server.redacted(text)),
+            Err(_) if is_one_to_blame => Fate::Postponed,
+            Err(error) => Fate::Refused(error),
+        };
+        fates.iter_mut().filter(|fate| matches!(fate, Fate::Named)).for_each(|named| *named = fate.clone());
+        Ok(is_one_to_blame)
+    }
+
+    /// Names the recipients, until the server wants no more.
+    async fn name(
+        &mut self,
+        letter: &Letter,
+        recipients: &[&Address],
+        fates: &mut [Fate],
+        server: &Server,
+    ) -> Result<(), Refusal> {
+        let mut any_named = false;
+        for (recipient, fate) in recipients.iter().zip(fates).filter(|(_, fate)| matches!(fate, Fate::Postponed)) {
+            let command = Rcpt::new((*recipient).clone(), self.offers.with_recipient(letter, recipient));
+            *fate = match server.within(self.smtp.command(command)).await {
+                Ok(_) => Fate::Named,
+                Err(Trouble::Reply(code, text)) if any_named && reply::wants_no_more_recipients(code, &text) => return Ok(()),
+                Err(Trouble::Reply(code, text)) if code != 421 => {
+                    Fate::Refused(server.refused(Stage::Recipient, Trouble::Reply(code, text)))
+                }
+                Err(lost) => return Err(Refusal { error: server.refused(Stage::Recipient, lost), is_stale: false }),
+            };
+            any_named |= matches!(fate, Fate::Named);
+        }
+        Ok(())
     }
 
     /// Whether the server still answers.
@@ -96,45 +182,22 @@ impl Link {
         let _ = self.smtp.quit().await;
     }
 
-    fn parameters(&self, letter: &Letter) -> Result<Vec<MailParameter>, Refusal> {
-        let mut parameters = Vec::new();
-        if let Some(limit) = self.offers.size {
-            let bytes = letter.bytes.len();
-            if let Some(max) = limit.filter(|max| bytes > *max) {
-                let reason = format!("the mail has {bytes} bytes, and the server takes at most {max}");
-                return Err(Refusal { error: SendError::invalid_message(reason).with_code("552 5.3.4"), is_stale: false });
-            }
-            parameters.push(MailParameter::Size(bytes));
-        }
-        let sender_is_ascii = letter.sender.as_ref().is_none_or(|sender| AsRef::<str>::as_ref(sender).is_ascii());
-        if AsRef::<str>::as_ref(&letter.recipient).is_ascii() && sender_is_ascii {
-            return Ok(parameters);
-        }
-        if !self.offers.utf8 {
-            let reason = "the address is not ASCII, and the mail server does not offer SMTPUTF8";
-            return Err(Refusal { error: SendError::invalid_recipient(reason).with_code("553 5.6.7"), is_stale: false });
-        }
-        parameters.extend([MailParameter::SmtpUtfEight, MailParameter::Body(MailBodyParameter::EightBitMime)]);
-        Ok(parameters)
-    }
-
     async fn step(&mut self, server: &Server, stage: Stage, command: impl std::fmt::Display) -> Result<(), Refusal> {
-        match server.within(self.smtp.command(command)).await {
-            Ok(_) => Ok(()),
-            Err(trouble) => Err(self.refused(server, stage, trouble).await),
-        }
-    }
-
-    async fn refused(&mut self, server: &Server, stage: Stage, trouble: Trouble) -> Refusal {
+        let Err(trouble) = server.within(self.smtp.command(command)).await else { return Ok(()) };
         let said_no = matches!(&trouble, Trouble::Reply(code, _) if *code != 421);
         let error = server.refused(stage, trouble);
         if said_no {
-            self.is_clean = server.within(self.smtp.command(Rset)).await.is_ok();
+            self.reset(server).await;
         }
-        Refusal { error, is_stale: stage == Stage::Sender && !said_no }
+        Err(Refusal { error, is_stale: stage == Stage::Sender && !said_no })
     }
 
-    async fn content(&mut self, letter: &Letter, server: &Server) -> Result<String, Refusal> {
+    /// Ends a transaction that came to nothing.
+    async fn reset(&mut self, server: &Server) {
+        self.is_clean = server.within(self.smtp.command(Rset)).await.is_ok();
+    }
+
+    async fn content(&mut self, letter: &Letter, server: &Server) -> Result<String, SendError> {
         let mut all_written = false;
         let mut chunks = letter.bytes.chunks(CHUNK_BYTES);
         // The end of the mail is written after the last chunk, so not before `None` is asked for.
@@ -143,48 +206,17 @@ impl Link {
             all_written |= next.is_none();
             next
         });
-        let answer = server.within(self.smtp.message_iter(parts)).await;
-        let error = match answer {
-            Ok(response) => return Ok(response.message().collect::<Vec<_>>().join(" ")),
+        match server.within(self.smtp.message_iter(parts)).await {
+            Ok(response) => Ok(response.message().collect::<Vec<_>>().join(" ")),
             Err(Trouble::Reply(code, text)) => {
                 self.is_clean = code != 421;
-                server.refused(Stage::Content, Trouble::Reply(code, text))
+                Err(server.refused(Stage::Content, Trouble::Reply(code, text)))
             }
-            Err(trouble) if all_written => SendError::ambiguous(format!(
+            Err(trouble) if all_written => Err(SendError::ambiguous(format!(
                 "the mail was sent, but no answer came: {}",
                 server.refused(Stage::Content, trouble).reason()
-            )),
-            Err(trouble) => server.refused(Stage::Content, trouble),
-        };
-        Err(Refusal { error, is_stale: false })
-    }
-}
-
-impl Offers {
-    fn of<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
-        let mut offers = Self::default();
-        for line in lines {
-            let mut words = line.split_ascii_whitespace();
-            match words.next().map(str::to_ascii_uppercase).as_deref() {
-                Some("SIZE") => offers.size = Some(words.next().and_then(|max| max.parse().ok()).filter(|max| *max > 0)),
-                Some("SMTPUTF8") => offers.utf8 = true,
-                _ => {}
-            }
+            ))),
+            Err(trouble) => Err(server.refused(Stage::Content, trouble)),
         }
-        offers
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_server_offers_is_read_from_its_hello() {
-        let offers = Offers::of(["mx.example.test", "PIPELINING", "size 1048576", "SMTPUTF8"].into_iter());
-        assert_eq!((offers.size, offers.utf8), (Some(Some(1_048_576)), true));
-        assert_eq!(Offers::of(["mx", "SIZE"].into_iter()).size, Some(None));
-        assert_eq!(Offers::of(["mx", "SIZE 0"].into_iter()).size, Some(None));
-        assert_eq!(Offers::of(["mx"].into_iter()).size, None);
     }
 }

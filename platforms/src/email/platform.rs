@@ -7,17 +7,18 @@ use url::Url;
 
 use super::{
     EmailConfig, address, build,
-    letter::{self, Letter, Letterhead},
-    pool::{Lent, Pool},
+    letter::{self, Letterhead},
+    pool::Pool,
     reply::Stage,
+    round::Round,
 };
 use crate::contract::{
     Adapter, Capabilities, ConfigError, Envelope, Format, Idempotency, Parts, Platform, Receipt, RecipientRule, SendError,
     UrlTarget,
 };
 
-/// Most mails of one batch: they go over one connection, one transaction each.
-const BATCH_MAX: usize = 50;
+/// Most envelopes of one batch: their mails go over one connection.
+const BATCH_MAX: usize = 100;
 
 /// Sends mail through one mail server. See [`EmailConfig`] for its keys.
 ///
@@ -26,6 +27,8 @@ const BATCH_MAX: usize = 50;
 pub struct Email {
     pub(super) letterhead: Letterhead,
     pub(super) pool: Pool,
+    /// Most recipients of one transaction.
+    pub(super) recipients_max: usize,
 }
 
 impl fmt::Debug for Email {
@@ -55,41 +58,14 @@ impl Platform for Email {
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        let letter = self.letterhead.letter(envelope)?;
-        let mut lent = self.pool.lend().await?;
-        let outcome = self.deliver(&mut lent, &letter).await;
-        self.pool.give_back(lent).await;
-        outcome
+        let mut outcomes = Round::new(self).send(std::slice::from_ref(envelope)).await;
+        outcomes.pop().expect("one outcome for one envelope")
     }
 
-    /// One transaction per envelope, one after the other over one connection; another one is made when it is lost. When
-    /// none can be made, the rest of the batch fails as that attempt did.
+    /// One mail after the other over one connection; another one is made when it is lost. When none can be made, the rest of
+    /// the batch fails as that attempt did. With hidden copies the envelopes with the same message share a mail.
     async fn send_batch(&self, batch: &[Envelope]) -> Vec<Result<Receipt, SendError>> {
-        let mut results = Vec::with_capacity(batch.len());
-        let mut held: Option<Lent<'_>> = None;
-        let mut down: Option<SendError> = None;
-        for envelope in batch {
-            let result = match (self.letterhead.letter(envelope), &down) {
-                (Err(error), _) => Err(error),
-                (Ok(_), Some(error)) => Err(error.clone()),
-                (Ok(letter), None) => match self.held_or_lent(&mut held).await {
-                    Ok(mut lent) => {
-                        let outcome = self.deliver(&mut lent, &letter).await;
-                        held = Some(lent);
-                        outcome
-                    }
-                    Err(error) => {
-                        down = Some(error.clone());
-                        Err(error)
-                    }
-                },
-            };
-            results.push(result);
-        }
-        if let Some(lent) = held {
-            self.pool.give_back(lent).await;
-        }
-        results
+        Round::new(self).send(batch).await
     }
 
     /// Connects, encrypts, logs in, and asks for nothing.
@@ -99,31 +75,6 @@ impl Platform for Email {
         link.test(server).await.map_err(|trouble| server.refused(Stage::Sender, trouble))?;
         server.in_time(server.timeout, link.quit()).await;
         Ok(())
-    }
-}
-
-impl Email {
-    async fn held_or_lent<'a>(&'a self, held: &mut Option<Lent<'a>>) -> Result<Lent<'a>, SendError> {
-        match held.take() {
-            Some(lent) if lent.link.is_clean && lent.link.mails < self.pool.mails_max => Ok(lent),
-            Some(lent) => {
-                self.pool.give_back(lent).await;
-                self.pool.lend().await
-            }
-            None => self.pool.lend().await,
-        }
-    }
-
-    /// Sends one mail; once more over a new connection where a kept one turns out to be dead.
-    async fn deliver(&self, lent: &mut Lent<'_>, letter: &Letter) -> Result<Receipt, SendError> {
-        let server = &self.pool.server;
-        let mut outcome = lent.link.deliver(letter, server).await;
-        if lent.is_reused && matches!(&outcome, Err(refusal) if refusal.is_stale) {
-            lent.link = server.dial().await?;
-            outcome = lent.link.deliver(letter, server).await;
-        }
-        lent.is_reused = true;
-        outcome.map(|text| Receipt::with_id(&*letter.id).detail(text)).map_err(|refusal| refusal.error)
     }
 }
 

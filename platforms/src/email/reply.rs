@@ -53,6 +53,22 @@ pub fn classify(stage: Stage, code: u16, text: &str) -> SendError {
     error
 }
 
+/// Whether a refused recipient is one too many for this transaction, and only that (RFC 5321 section 4.5.3.1.10).
+pub(super) fn wants_no_more_recipients(code: u16, text: &str) -> bool {
+    let (enhanced, reason) = split_enhanced(text);
+    matches!(code, 452 | 552)
+        && match enhanced {
+            Some(enhanced) => enhanced == (5, 3),
+            None => reason.to_ascii_lowercase().contains("too many recipients"),
+        }
+}
+
+/// Whether the answer to a mail is about somebody's address or mailbox, and so not about all who share it.
+pub(super) fn is_about_one_recipient(refusal: &SendError) -> bool {
+    let enhanced = refusal.code().and_then(|code| code.split_once(' ')).and_then(|(_, enhanced)| split_enhanced(enhanced).0);
+    matches!(enhanced, Some((1 | 2, _)))
+}
+
 fn transient(enhanced: Enhanced, reason: &str) -> ErrorKind {
     match enhanced {
         Some((5, 3) | (7, 28)) => ErrorKind::RateLimited,
@@ -70,7 +86,7 @@ fn permanent(stage: Stage, code: u16, enhanced: Enhanced) -> ErrorKind {
         (_, 500..=504, _) => InvalidMessage,
         (Stage::Sender, 550 | 551 | 553 | 554, _) | (Stage::Sender, _, Some((1 | 7, _))) => Unauthorized,
         (Stage::Recipient, _, Some((7, _))) => Unauthorized,
-        (Stage::Recipient, 550 | 551 | 553, _) => InvalidRecipient,
+        (Stage::Recipient, 550, _) => InvalidRecipient,
         (Stage::Recipient | Stage::Data | Stage::Content, _, Some((1, _) | (2, 1))) => InvalidRecipient,
         _ => InvalidMessage,
     }
@@ -114,6 +130,8 @@ mod tests {
             (Recipient, 452, "4.2.2 Mailbox full", Unavailable),
             (Content, 451, "4.3.0 queue file write error", Unavailable),
             (Recipient, 452, "4.5.3 too many recipients", RateLimited),
+            (Data, 452, "4.3.1 insufficient system storage", Unavailable),
+            (Sender, 450, "4.7.28 unusual rate of mail", RateLimited),
             (Recipient, 450, "4.7.28 unusual rate of mail", RateLimited),
             (Sender, 421, "Rate limit exceeded", RateLimited),
             (Content, 454, "Throttling failure: Maximum sending rate exceeded.", RateLimited),
@@ -130,6 +148,9 @@ mod tests {
             (Recipient, 501, "5.1.3 bad address syntax", InvalidMessage),
             (Recipient, 553, "5.1.3 bad address syntax", InvalidRecipient),
             (Recipient, 551, "5.1.6 moved", InvalidRecipient),
+            (Recipient, 551, "user not local", InvalidMessage),
+            (Recipient, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", InvalidMessage),
+            (Recipient, 550, "5.1.3 bad address syntax", InvalidRecipient),
             (Recipient, 556, "5.1.10 null MX", InvalidRecipient),
             (Recipient, 550, "5.2.1 disabled", InvalidRecipient),
             (Recipient, 550, "Invalid recipient", InvalidRecipient),
@@ -173,7 +194,26 @@ mod tests {
         let error = classify(Recipient, 451, "4.7.1 Greylisted");
         assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
         assert_eq!(error.scope(), LimitScope::Target);
+        for (stage, code) in [(Recipient, 450), (Recipient, 452), (Data, 451), (Content, 452)] {
+            assert_eq!(classify(stage, code, "later").retry_after(), Some(Duration::from_secs(60)), "{stage:?} {code}");
+        }
         assert_eq!(classify(Greeting, 421, "4.3.2 busy").retry_after(), None);
+    }
+
+    #[test]
+    fn one_recipient_too_many_is_told_from_one_who_is_refused() {
+        for (code, text, is_too_many) in [
+            (452, "4.5.3 too many recipients", true),
+            (552, "5.5.3 too many recipients", true),
+            (452, "Too many recipients", true),
+            (552, "too many recipients received this hour", true),
+            (452, "4.2.2 mailbox full", false),
+            (452, "4.3.1 too many recipients in the queue", false),
+            (450, "4.5.3 too many recipients", false),
+            (452, "no space", false),
+        ] {
+            assert_eq!(wants_no_more_recipients(code, text), is_too_many, "{code} {text}");
+        }
     }
 
     #[test]

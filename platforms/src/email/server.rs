@@ -5,7 +5,6 @@ use std::{error::Error as StdError, fmt, future::Future, io, net::SocketAddr, pi
 use futures_util::future::{Either, select};
 use lettre::transport::smtp::{
     Error,
-    authentication::{Credentials, Mechanism},
     client::{AsyncSmtpConnection, TlsParameters},
     extension::{ClientId, Extension},
 };
@@ -14,11 +13,12 @@ use tokio::net::TcpStream;
 use super::{
     Security,
     link::Link,
+    login::Login,
     reply::{Stage, classify},
     stream::LineStream,
 };
 use crate::{
-    contract::{Clock, NetworkPolicy, SendError},
+    contract::{Clock, ErrorKind, NetworkPolicy, SendError},
     http::guard,
 };
 
@@ -37,16 +37,6 @@ pub(super) struct Server {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// Who logs in, and how.
-pub(super) struct Login {
-    pub(super) credentials: Credentials,
-    /// Best first.
-    pub(super) mechanisms: Vec<Mechanism>,
-    pub(super) allow_insecure: bool,
-    /// What must never be seen in an error, in every form that goes over the wire.
-    pub(super) secrets: Vec<String>,
-}
-
 /// Why a step of the conversation failed.
 #[derive(Debug)]
 pub(super) enum Trouble {
@@ -61,19 +51,37 @@ pub(super) enum Trouble {
 }
 
 impl Server {
-    /// Connects, encrypts, logs in: the connection is ready for a mail.
+    /// Connects, encrypts, logs in: the connection is ready for a mail. Where an access token is refused that another one may
+    /// do better than, it is done once more.
     ///
     /// # Errors
     ///
     /// [`SendError`]; nothing of any mail has been sent.
     pub(super) async fn dial(&self) -> Result<Link, SendError> {
+        let Some(login) = &self.login else { return self.ready(self.reached().await?).await };
+        let secret = login.secret().await?;
+        let mut smtp = self.reached().await?;
+        if let Err(error) = login.log_in(&mut smtp, &secret, self).await {
+            if error.kind() != ErrorKind::Unauthorized || error.code().is_none() || !login.forget(&secret) {
+                return Err(error);
+            }
+            let secret = login.secret().await?;
+            smtp = self.reached().await?;
+            login.log_in(&mut smtp, &secret, self).await?;
+        }
+        self.ready(smtp).await
+    }
+
+    /// A connection as protected as it has to be.
+    async fn reached(&self) -> Result<AsyncSmtpConnection, SendError> {
         let mut smtp = self.connect().await?;
         if matches!(self.security, Security::StartTls | Security::Opportunistic) {
             self.start_tls(&mut smtp).await?;
         }
-        if let Some(login) = &self.login {
-            self.log_in(&mut smtp, login).await?;
-        }
+        Ok(smtp)
+    }
+
+    async fn ready(&self, smtp: AsyncSmtpConnection) -> Result<Link, SendError> {
         Link::open(smtp, self).await.map_err(|trouble| self.refused(Stage::Greeting, trouble))
     }
 
@@ -133,19 +141,6 @@ impl Server {
         self.within(smtp.starttls(tls, &self.hello)).await.map_err(|trouble| self.refused(Stage::StartTls, trouble))
     }
 
-    async fn log_in(&self, smtp: &mut AsyncSmtpConnection, login: &Login) -> Result<(), SendError> {
-        if !smtp.is_encrypted() && !login.allow_insecure {
-            return Err(SendError::unauthorized(format!(
-                "{self}: the connection is not encrypted, so no password is sent: set security to `starttls` or `tls` (or allow_insecure_auth = true)"
-            )));
-        }
-        if smtp.server_info().get_auth_mechanism(&login.mechanisms).is_none() {
-            return Err(SendError::unauthorized(format!("{self} offers none of the ways to log in: {}", login.names())));
-        }
-        let answer = self.within(smtp.auth(&login.mechanisms, &login.credentials)).await;
-        answer.map(drop).map_err(|trouble| self.refused(Stage::Login, trouble))
-    }
-
     /// Runs one step of the conversation under the time limit.
     pub(super) async fn within<T>(&self, step: impl Future<Output = Result<T, Error>>) -> Result<T, Trouble> {
         match self.in_time(self.timeout, step).await {
@@ -176,20 +171,14 @@ impl Server {
 
     /// The text without the secrets that a server may quote back.
     pub(super) fn redacted(&self, text: String) -> String {
-        let secrets = self.login.iter().flat_map(|login| &login.secrets);
-        secrets.filter(|secret| secret.len() >= 4).fold(text, |text, secret| text.replace(&**secret, "[redacted]"))
+        let secrets = self.login.iter().flat_map(Login::secrets);
+        secrets.filter(|secret| secret.len() >= 4).fold(text, |text, secret| text.replace(&*secret, "[redacted]"))
     }
 }
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "mail server {}:{}", self.host, self.port)
-    }
-}
-
-impl Login {
-    fn names(&self) -> String {
-        self.mechanisms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ").to_lowercase()
     }
 }
 

@@ -1,7 +1,9 @@
 //! Standard output, standard error or any other writer, `type = "console"`.
 
 use std::{
-    env, fmt,
+    env,
+    ffi::OsStr,
+    fmt,
     io::{self, ErrorKind, IsTerminal, Write},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -11,22 +13,26 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::record;
+use super::{record, template::Template};
 use crate::contract::{
     Adapter, Capabilities, ConfigError, Envelope, Format, Idempotency, Parts, Platform, Priority, Receipt, RecipientRule,
     SendError, UrlTarget,
 };
 
 /// The keys of a `type = "console"` table.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsoleConfig {
     /// Where to: `stdout` (default) or `stderr`.
     #[serde(default)]
     pub stream: Stream,
-    /// One line of `text` (default) or of `json` per message.
+    /// One line per message: of `text` (default), of `json`, or of what `template` says.
     #[serde(default)]
     pub format: ConsoleFormat,
+    /// For `format = "template"`: the line, with placeholders `{id}`, `{time}`, `{date}`, `{recipient}`, `{priority}`,
+    /// `{kind}`, `{title}`, `{body}`, `{correlation_id}`, `{field.NAME}`. Default: none.
+    #[serde(default)]
+    pub template: Option<String>,
     /// Whether text is coloured by priority: `auto` (default: on a terminal, unless `NO_COLOR` is set), `always`, `never`.
     #[serde(default)]
     pub color: Color,
@@ -52,6 +58,8 @@ pub enum ConsoleFormat {
     Text,
     /// One JSON object.
     Json,
+    /// As `template` says.
+    Template,
 }
 
 /// When text is coloured.
@@ -72,28 +80,54 @@ pub enum Color {
 /// Lines are written whole, one after the other, on a thread that may block.
 #[derive(Clone)]
 pub struct Console {
-    format: ConsoleFormat,
+    layout: Layout,
     is_colored: bool,
     target: Arc<Mutex<Box<dyn Write + Send>>>,
 }
 
+#[derive(Debug, Clone)]
+enum Layout {
+    Text,
+    Json,
+    Template(Template),
+}
+
 impl fmt::Debug for Console {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Console").field("format", &self.format).field("is_colored", &self.is_colored).finish_non_exhaustive()
+        f.debug_struct("Console").field("layout", &self.layout).field("is_colored", &self.is_colored).finish_non_exhaustive()
     }
 }
 
 impl Console {
-    /// Writes to any writer instead of a standard stream, without colours.
-    pub fn to(writer: impl Write + Send + 'static, format: ConsoleFormat) -> Self {
-        Self { format, is_colored: false, target: Arc::new(Mutex::new(Box::new(writer))) }
+    /// Writes to any writer instead of a standard stream; `auto` is without colours.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Adapter::build).
+    pub fn to(writer: impl Write + Send + 'static, config: &ConsoleConfig) -> Result<Self, ConfigError> {
+        Self::of(config, Box::new(writer), false)
+    }
+
+    fn of(config: &ConsoleConfig, target: Box<dyn Write + Send>, is_terminal: bool) -> Result<Self, ConfigError> {
+        let at = |reason: String| ConfigError::at("template", reason);
+        let layout = match (config.format, &config.template) {
+            (ConsoleFormat::Template, Some(template)) => Layout::Template(Template::parse_line(template).map_err(at)?),
+            (ConsoleFormat::Template, None) => return Err(at("expected the line that `format = \"template\"` writes".into())),
+            (_, Some(_)) => return Err(at("works with `format = \"template\"` only".into())),
+            (ConsoleFormat::Text, None) => Layout::Text,
+            (ConsoleFormat::Json, None) => Layout::Json,
+        };
+        let (no_color, term) = (env::var_os("NO_COLOR"), env::var_os("TERM"));
+        let is_colored = config.color.is_on(is_terminal, no_color.as_deref(), term.as_deref());
+        Ok(Self { layout, is_colored, target: Arc::new(Mutex::new(target)) })
     }
 
     fn line(&self, envelope: &Envelope) -> Result<String, SendError> {
-        if self.format == ConsoleFormat::Json {
-            return record::json_line(envelope, Self::KIND);
-        }
-        let text = record::text_line(envelope);
+        let text = match &self.layout {
+            Layout::Json => return record::json_line(envelope, Self::KIND),
+            Layout::Text => record::text_line(envelope),
+            Layout::Template(template) => template.line(envelope),
+        };
         let color = match envelope.message.priority {
             Priority::Urgent => "1;31",
             Priority::High => "33",
@@ -104,13 +138,23 @@ impl Console {
     }
 }
 
+impl Color {
+    fn is_on(self, is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => is_terminal && no_color.is_none_or(OsStr::is_empty) && term.is_none_or(|term| term != "dumb"),
+        }
+    }
+}
+
 #[async_trait]
 impl Platform for Console {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             formats: &[Format::Text, Format::Markdown, Format::Html],
             idempotency: Idempotency::Receiver,
-            attachments: self.format == ConsoleFormat::Json,
+            attachments: matches!(self.layout, Layout::Json),
             recipient: RecipientRule::Optional,
             ..Capabilities::default()
         }
@@ -160,16 +204,7 @@ impl Adapter for Console {
             Stream::Stdout => (Box::new(io::stdout()), io::stdout().is_terminal()),
             Stream::Stderr => (Box::new(io::stderr()), io::stderr().is_terminal()),
         };
-        let is_colored = match config.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                is_terminal
-                    && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
-                    && env::var_os("TERM").is_none_or(|term| term != "dumb")
-            }
-        };
-        Ok(Self { format: config.format, is_colored, target: Arc::new(Mutex::new(target)) })
+        Self::of(&config, target, is_terminal)
     }
 
     /// `console://`, `console://stderr`, `console://stdout?format=json`.
@@ -194,5 +229,26 @@ impl Adapter for Console {
 
     fn shown_url(url: &str) -> Option<String> {
         Some(Url::parse(url).ok()?.host_str().unwrap_or_default().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_that_want_them() {
+        let (none, dumb, one, empty) = (None, Some(OsStr::new("dumb")), Some(OsStr::new("1")), Some(OsStr::new("")));
+        for (color, is_terminal, no_color, term, is_on) in [
+            (Color::Auto, true, none, none, true),
+            (Color::Auto, true, empty, Some(OsStr::new("xterm")), true),
+            (Color::Auto, true, one, none, false),
+            (Color::Auto, true, none, dumb, false),
+            (Color::Auto, false, none, none, false),
+            (Color::Always, false, one, dumb, true),
+            (Color::Never, true, none, none, false),
+        ] {
+            assert_eq!(color.is_on(is_terminal, no_color, term), is_on, "{color:?} {is_terminal} {no_color:?} {term:?}");
+        }
     }
 }

@@ -72,7 +72,8 @@ pub(super) fn text_line(envelope: &Envelope) -> String {
     line
 }
 
-fn priority(envelope: &Envelope) -> &'static str {
+/// The word for its priority.
+pub(super) fn priority(envelope: &Envelope) -> &'static str {
     use Priority::{High, Low, Normal, Urgent};
     match envelope.message.priority {
         Low => "low",
@@ -82,7 +83,17 @@ fn priority(envelope: &Envelope) -> &'static str {
     }
 }
 
-fn time(envelope: &Envelope) -> String {
+/// The word for its format.
+pub(super) fn format(envelope: &Envelope) -> &'static str {
+    match envelope.message.format {
+        Format::Text => "text",
+        Format::Markdown => "markdown",
+        Format::Html => "html",
+    }
+}
+
+/// When it was accepted: RFC 3339, to the millisecond.
+pub(super) fn time(envelope: &Envelope) -> String {
     format!("{:.3}", Timestamp::try_from(envelope.accepted_at).unwrap_or(Timestamp::MAX))
 }
 
@@ -99,7 +110,8 @@ fn push_utf16(line: &mut String, c: char) {
     }
 }
 
-fn push_escaped(line: &mut String, text: &str) {
+/// Adds `text` without the white space around it, its control characters escaped.
+pub(super) fn push_escaped(line: &mut String, text: &str) {
     for c in text.trim().chars() {
         match c {
             '\\' => line.push_str("\\\\"),

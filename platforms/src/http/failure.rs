@@ -21,7 +21,7 @@ pub(super) fn of(error: reqwest::Error, url: &Url) -> TransportError {
         (TransportErrorKind::Dns, "the name does not resolve")
     } else if error.is_connect() && error.is_timeout() {
         (TransportErrorKind::Connect, "no connection in time")
-    } else if error.is_connect() && is_tls(&error, url) {
+    } else if error.is_connect() && is_tls(&error, url) || find(&error, refuses_certificate).is_some() {
         (TransportErrorKind::Tls, "the TLS handshake failed")
     } else if error.is_connect() {
         (TransportErrorKind::Connect, "no connection")
@@ -46,6 +46,27 @@ fn address(error: &AddressError) -> TransportError {
 fn is_tls(error: &reqwest::Error, url: &Url) -> bool {
     let hung_up = |error: &io::Error| matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset);
     url.scheme() == "https" && (find::<rustls::Error>(error, |_| true).is_some() || find(error, hung_up).is_some())
+}
+
+/// Whether the server refused our certificate. In TLS 1.3 this arrives when the handshake looks finished from here and
+/// the request may be on its way, but a server that says so has read nothing of it.
+fn refuses_certificate(error: &rustls::Error) -> bool {
+    use rustls::AlertDescription::{
+        AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked, CertificateUnknown, UnknownCA,
+        UnsupportedCertificate,
+    };
+    let rustls::Error::AlertReceived(alert) = error else { return false };
+    matches!(
+        alert,
+        AccessDenied
+            | BadCertificate
+            | CertificateExpired
+            | CertificateRequired
+            | CertificateRevoked
+            | CertificateUnknown
+            | UnknownCA
+            | UnsupportedCertificate
+    )
 }
 
 /// The first acceptable error of type `E` in the chain. What an [`io::Error`] wraps is not among its sources, so it is

@@ -7,6 +7,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `transport` | [`ReqwestTransport`]: pooled client, deadlines, no redirects, no proxy, capped answers |
+//! | `tls` | who is trusted, and the client's certificate |
 //! | `failure` | which kind of failure a client error is |
 //! | `address` | checks on configured addresses, and the secrets in them |
 //! | `guard` | which addresses may be connected to |
@@ -21,6 +22,7 @@ pub mod guard;
 pub mod multipart;
 pub mod retry_after;
 pub mod signature;
+mod tls;
 mod transport;
 pub mod verdict;
 
@@ -61,11 +63,22 @@ pub async fn exchange(
     envelope: &Envelope,
 ) -> Result<Receipt, SendError> {
     let request = protocol.request(envelope)?;
+    let response = answered(transport, request, &protocol.secrets()).await?;
+    protocol.classify(&response)
+}
+
+/// The answer to a request, without the secrets in it: [`exchange`] for adapters whose requests carry several envelopes,
+/// or none.
+///
+/// # Errors
+///
+/// The transport's failure as a [`SendError`].
+pub async fn answered(transport: &dyn Transport, request: HttpRequest, secrets: &[&Secret]) -> Result<HttpResponse, SendError> {
     let mut response = transport.exchange(request).await?;
     if response.body.len() >= SECRET_BYTES_MIN {
-        redact(&mut response, &protocol.secrets());
+        redact(&mut response, secrets);
     }
-    protocol.classify(&response)
+    Ok(response)
 }
 
 /// Shorter secrets are not looked for: they are part of ordinary words.

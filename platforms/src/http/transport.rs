@@ -1,19 +1,22 @@
 //! The transport every adapter uses in production: pooled HTTP/1.1 over reqwest.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Response, dns::Resolve, redirect::Policy};
-use rustls::{ClientConfig, pki_types::CertificateDer};
-use rustls_platform_verifier::Verifier;
+use rustls::pki_types::CertificateDer;
 use url::Url;
 
 use super::{
     failure,
     guard::{PublicResolver, SystemResolver, check_literal},
+    tls::Tls,
 };
-use crate::contract::{Endpoint, HttpRequest, HttpResponse, NetworkPolicy, Transport, TransportError, TransportErrorKind};
+use crate::contract::{
+    ClientIdentity, ConfigError, Endpoint, HttpRequest, HttpResponse, NetworkPolicy, Transport, TransportError,
+    TransportErrorKind,
+};
 
 /// Longest body of an answer that is kept; what is longer is cut and its connection closed.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -61,10 +64,17 @@ impl Default for TransportConfig {
 /// A server may close an idle connection at the very moment it is used again. The request is put on a new connection
 /// only where no byte of it was written; else the exchange ends as [`TransportErrorKind::Lost`]. Nothing is ever sent
 /// twice here: whether to try again is the engine's decision.
-#[derive(Debug, Clone)]
+///
+/// # Client certificates
+///
+/// [`with_identity`](Transport::with_identity) makes a transport with clients of its own: connections are made under one
+/// identity and never cross to another. What it shares is the verifier with its certificates.
+#[derive(Clone)]
 pub struct ReqwestTransport {
     public: Client,
     any: Client,
+    config: TransportConfig,
+    tls: Tls,
 }
 
 impl ReqwestTransport {
@@ -74,32 +84,27 @@ impl ReqwestTransport {
     ///
     /// [`TransportErrorKind::Tls`] when there are no root certificates or one of the additional ones cannot be read.
     pub fn new(config: TransportConfig) -> Result<Self, TransportError> {
-        let tls = tls(config.root_certificates.iter().cloned())?;
+        let tls = Tls::new(config.root_certificates.iter().cloned())?;
+        Self::of(config, tls)
+    }
+
+    fn of(config: TransportConfig, tls: Tls) -> Result<Self, TransportError> {
         let guarded = Arc::new(PublicResolver::new(config.resolver.clone()));
-        Ok(Self { public: client(&config, tls.clone(), guarded)?, any: client(&config, tls, config.resolver.clone())? })
+        let (public, any) = (client(&config, &tls, guarded)?, client(&config, &tls, config.resolver.clone())?);
+        Ok(Self { public, any, config, tls })
     }
 }
 
-fn tls(extra: impl Iterator<Item = CertificateDer<'static>>) -> Result<ClientConfig, TransportError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Verifier::new_with_extra_roots(extra, provider.clone()).map_err(|error| {
-        let detail = format!("cannot load root certificates: {error}; install the package ca-certificates");
-        TransportError::new(TransportErrorKind::Tls, detail)
-    })?;
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring supports TLS 1.2 and 1.3")
-        .dangerous() // the word for "not rustls' own verifier"; this one asks the operating system's roots
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestTransport").finish_non_exhaustive()
+    }
 }
 
-fn client(config: &TransportConfig, tls: ClientConfig, resolver: Arc<dyn Resolve>) -> Result<Client, TransportError> {
+fn client(config: &TransportConfig, tls: &Tls, resolver: Arc<dyn Resolve>) -> Result<Client, TransportError> {
     let connect_timeout = config.timeout.map_or(config.connect_timeout, |timeout| config.connect_timeout.min(timeout / 2));
     let builder = Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(tls.config())
         .dns_resolver(resolver)
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
@@ -135,6 +140,12 @@ impl Transport for ReqwestTransport {
         let status = answer.status();
         let (body, truncated) = read(answer).await;
         Ok(HttpResponse { status, headers, body, truncated })
+    }
+
+    fn with_identity(&self, identity: &ClientIdentity) -> Result<Arc<dyn Transport>, ConfigError> {
+        let tls = self.tls.with_identity(identity)?;
+        let transport = Self::of(self.config.clone(), tls).map_err(|error| ConfigError::new(error.detail))?;
+        Ok(Arc::new(transport))
     }
 }
 

@@ -30,6 +30,11 @@ fn hook(base_url: &str, parts: &Parts) -> Arc<dyn Platform> {
     Registry::builtin().build("discord", table, parts).expect("a valid table")
 }
 
+fn bot(base_url: &str, parts: &Parts) -> Arc<dyn Platform> {
+    let table = json!({"token": "s3cret-t0ken", "base_url": base_url});
+    Registry::builtin().build("discord", table, parts).expect("a valid table")
+}
+
 fn envelope(message: Message) -> Envelope {
     Envelope {
         id: EnvelopeId::new(7),
@@ -53,6 +58,13 @@ async fn a_message_with_a_file_keeps_every_promise_of_the_suite() {
     let content = AttachmentContent::Bytes("line".into());
     message.extras_mut().attachments.push(Attachment { name: "log.txt".into(), mime: "text/plain".into(), content });
     Http::new(hook, envelope(message), Answer::json(200, POSTED)).json().secrets(["s3cret-t0ken"]).run().await;
+}
+
+#[tokio::test]
+async fn a_bot_keeps_every_promise_of_the_suite() {
+    let envelope =
+        Envelope { recipient: Some("1180000000000000002".into()), ..envelope(Message::text("disk full").title("db1")) };
+    Http::new(bot, envelope, Answer::json(200, POSTED)).json().secrets(["s3cret-t0ken"]).run().await;
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ async fn a_shutdown_stops_by_force_what_does_not_end_in_its_grace() {
     let accepted = test.hub.send(Notification::text("x").to("test")).await.expect("accepted");
     test.platform.wait_for(1).await;
     let (outcome, ended) = tokio::join!(accepted.outcome(), test.hub.shutdown(Duration::from_millis(20)));
-    assert_eq!(ended, Err(ShutdownForced));
+    assert_eq!(ended, Err(ShutdownForced { abandoned: Vec::new() }));
     let outcome = outcome.expect("resolves");
     assert_eq!((outcome.targets[0].state, outcome.targets[0].reason()), (TaskState::Leased, "not finished".to_owned()));
 }

@@ -23,22 +23,53 @@ pub(super) const CODES: &[(u64, ErrorKind, &str)] = &[
     (50109, InvalidMessage, "the message is no valid JSON"),
     (40005, InvalidMessage, "the message is too large"),
     (220001, Unauthorized, "the channel is a forum: set `thread_name` or `thread_id`"),
+    (220003, Unauthorized, "the channel is no forum: leave out `thread_name`"),
     (10015, Unauthorized, "the webhook was deleted: make a new one"),
-    (50027, Unauthorized, "the token of the webhook is not valid"),
-    (50001, Unauthorized, "the webhook has no access"),
-    (50013, Unauthorized, "the webhook lacks a permission"),
-    (160005, Unauthorized, "the thread is locked"),
+    (50027, Unauthorized, "the token of the webhook is not valid: copy its URL anew"),
+    (50001, Unauthorized, "no access: let the bot see the channel"),
+    (50013, Unauthorized, "a permission is missing in the channel: allow it to send messages there"),
+    (THREAD_LOCKED, Unauthorized, "the thread is locked"),
     (40333, Unauthorized, "blocked in front of discord for the user agent"),
-    (10003, InvalidRecipient, "no such channel or thread"),
+    (THREAD_UNKNOWN, InvalidRecipient, "no such channel or thread"),
     (10008, InvalidRecipient, "no such message"),
+    (50008, InvalidRecipient, "the channel takes no text"),
+    (50007, InvalidRecipient, "the user takes no messages from the bot"),
 ];
+const THREAD_UNKNOWN: u64 = 10003;
+const THREAD_LOCKED: u64 = 160005;
 
-/// Discord has accepted only with a 200 and the JSON of something with an id.
-pub(super) fn accepted(response: &HttpResponse, now: SystemTime) -> Result<Receipt, SendError> {
+/// A message that Discord has saved.
+pub(super) struct Posted {
+    id: String,
+    /// The channel it is in; a thread is one too.
+    pub(super) channel: Option<String>,
+}
+
+impl Posted {
+    pub(super) fn receipt(&self) -> Receipt {
+        let receipt = Receipt::with_id(&*self.id);
+        match &self.channel {
+            Some(channel) => receipt.detail(format!("channel {channel}")),
+            None => receipt,
+        }
+    }
+}
+
+/// Whether the thread a message was sent to is gone or locked, so that a new one may be opened.
+pub(super) fn is_thread_lost(error: &SendError) -> bool {
+    [THREAD_UNKNOWN, THREAD_LOCKED].iter().any(|code| error.code() == Some(code.to_string().as_str()))
+}
+
+/// Discord has accepted only with a 200 and the JSON of something with an id. `bucket` is what an ordinary limit covers.
+///
+/// # Errors
+///
+/// Everything else.
+pub(super) fn accepted(response: &HttpResponse, bucket: LimitScope, now: SystemTime) -> Result<Posted, SendError> {
     let answer: Option<Value> = serde_json::from_slice(&response.body).ok();
     let answer = answer.filter(Value::is_object);
     if response.status == 429 {
-        return Err(rate_limited(response, answer.as_ref(), now));
+        return Err(rate_limited(response, answer.as_ref(), bucket, now));
     }
     let text = |key: &str| answer.as_ref()?.get(key)?.as_str();
     if !response.status.is_success() {
@@ -48,14 +79,10 @@ pub(super) fn accepted(response: &HttpResponse, now: SystemTime) -> Result<Recei
         let error = SendError::new(Ambiguous, "discord answered with a 2xx but showed no message");
         return Err(error.with_code(response.status.as_str()));
     };
-    let receipt = Receipt::with_id(id);
-    Ok(match text("channel_id") {
-        Some(channel) => receipt.detail(format!("channel {channel}")),
-        None => receipt,
-    })
+    Ok(Posted { id: id.to_owned(), channel: text("channel_id").map(str::to_owned) })
 }
 
-fn rate_limited(response: &HttpResponse, answer: Option<&Value>, now: SystemTime) -> SendError {
+fn rate_limited(response: &HttpResponse, answer: Option<&Value>, bucket: LimitScope, now: SystemTime) -> SendError {
     let headers = &response.headers;
     let from_body = answer.and_then(|answer| retry_after::from_json(&answer["retry_after"]));
     let reset = retry_after::from_seconds_header(headers, &HeaderName::from_static("x-ratelimit-reset-after"));
@@ -63,20 +90,23 @@ fn rate_limited(response: &HttpResponse, answer: Option<&Value>, now: SystemTime
     SendError::new(RateLimited, "asked to slow down")
         .with_code("429")
         .with_retry_after(Some(wait))
-        .with_scope(scope(headers, answer))
+        .with_scope(scope(headers, answer, bucket))
 }
 
-fn scope(headers: &HeaderMap, answer: Option<&Value>) -> LimitScope {
+/// A ban in front of Discord answers without JSON and covers all of us.
+fn scope(headers: &HeaderMap, answer: Option<&Value>, bucket: LimitScope) -> LimitScope {
     let named = headers.get("x-ratelimit-scope").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(answer) = answer else { return LimitScope::Platform };
     if answer["global"] == true || headers.contains_key("x-ratelimit-global") || named == "global" {
         return LimitScope::Platform;
     }
-    if named == "shared" { LimitScope::Target } else { LimitScope::Lane }
+    if named == "shared" { LimitScope::Target } else { bucket }
 }
 
 fn refused(response: &HttpResponse, answer: Option<&Value>, now: SystemTime) -> SendError {
-    let code = answer.and_then(|answer| answer["code"].as_u64()).filter(|_| response.status.is_client_error());
+    let code = answer.and_then(|answer| answer["code"].as_u64());
+    // Zero is a general error, about which the status says more.
+    let code = code.filter(|code| *code != 0 && response.status.is_client_error());
     let Some((code, answer)) = code.zip(answer) else {
         let kind = verdict::kind_of(response.status).unwrap_or(Ambiguous);
         return verdict::error(kind, response, now);

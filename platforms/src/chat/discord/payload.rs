@@ -1,14 +1,16 @@
 //! A message as the JSON and the files that Discord takes.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use super::{
     config::DiscordConfig,
     embeds::{chars, embeds, title},
     mentions::Pings,
+    road::Place,
 };
 use crate::{
-    contract::{Action, Attachment, AttachmentContent, Message, Priority, SendError, TextLimit},
+    contract::{Action, Attachment, AttachmentContent, Envelope, EnvelopeId, Message, Priority, SendError, TextLimit},
     http::multipart::Part,
     render::{
         self, escape,
@@ -24,15 +26,23 @@ const BUTTON_URL_CHARS_MAX: usize = 512;
 const ROW_BUTTONS_MAX: usize = 5;
 const ROWS_MAX: usize = 5;
 const FILES_MAX: usize = 10;
+/// Of a whole request; how large one file may be depends on the server, so that is left to Discord.
+const FILES_BYTES_MAX: usize = 25 * 1024 * 1024;
+/// Message flag: no previews of links. It hides all embeds, so it is for messages without any.
+const SUPPRESS_EMBEDS: u64 = 1 << 2;
 /// Message flag: no push sound.
-const SILENT: u32 = 1 << 12;
+const SILENT: u64 = 1 << 12;
+/// Message flag: everything is in the components, and nothing else may be there.
+const COMPONENTS_ONLY: u64 = 1 << 15;
 
-/// The payload for `message`; `opens_thread` where it goes into no existing thread.
+/// The payload of a message for `place`.
 ///
 /// # Errors
 ///
-/// An invalid message where it says nothing, mentions what is no id, has too many files, or `raw.discord` is no object.
-pub(super) fn payload(message: &Message, config: &DiscordConfig, opens_thread: bool) -> Result<Map<String, Value>, SendError> {
+/// An invalid message where it says nothing, mentions what is no id, has too many or too large files, or `raw.discord` is
+/// no object.
+pub(super) fn payload(envelope: &Envelope, config: &DiscordConfig, place: Place<'_>) -> Result<Map<String, Value>, SendError> {
+    let message = &*envelope.message;
     let pings = Pings::of(&message.extras().mentions, &config.mentions_allowed)?;
     let raw = raw(message)?;
     let mut payload = Map::new();
@@ -45,7 +55,10 @@ pub(super) fn payload(message: &Message, config: &DiscordConfig, opens_thread: b
     if files.len() > FILES_MAX {
         return Err(SendError::invalid_message("discord takes at most 10 files in one message"));
     }
-    let says_something = ["content", "embeds"].iter().any(|key| payload.contains_key(*key));
+    if files_bytes(message) > FILES_BYTES_MAX {
+        return Err(SendError::invalid_message("discord takes at most 25 MiB in one message: link to large files instead"));
+    }
+    let says_something = ["content", "embeds", "components"].iter().any(|key| payload.contains_key(*key));
     if !says_something && files.is_empty() && raw.is_none() {
         return Err(SendError::invalid_message("the message is empty: give it a title or a body"));
     }
@@ -53,11 +66,40 @@ pub(super) fn payload(message: &Message, config: &DiscordConfig, opens_thread: b
         payload.insert("attachments".into(), files.into());
     }
     payload.insert("allowed_mentions".into(), pings.allowed());
-    settings(&mut payload, message, config, opens_thread);
-    for (key, value) in raw.into_iter().flatten() {
-        payload.insert(key.clone(), value.clone());
+    settings(&mut payload, message, config);
+    match place {
+        Place::NewThread(name) => {
+            payload.insert("thread_name".into(), name.into());
+            if !config.applied_tags.is_empty() {
+                payload.insert("applied_tags".into(), json!(config.applied_tags));
+            }
+        }
+        Place::Channel(_) => {
+            payload.insert("nonce".into(), nonce(envelope.id).into());
+            payload.insert("enforce_nonce".into(), true.into());
+        }
+        Place::Webhook | Place::Thread(_) => {}
+    }
+    if let Some(raw) = raw {
+        merge(&mut payload, raw);
     }
     Ok(payload)
+}
+
+/// By which Discord tells a second attempt from another message: all 128 bits in 22 of the 25 characters it takes.
+fn nonce(id: EnvelopeId) -> String {
+    URL_SAFE_NO_PAD.encode(id.bits().to_be_bytes())
+}
+
+/// Adds Discord's own keys, which replace ours of the same name; flags are added up.
+fn merge(payload: &mut Map<String, Value>, raw: &Map<String, Value>) {
+    let flags = |from: &Map<String, Value>| from.get("flags").and_then(Value::as_u64);
+    let sum = flags(payload).zip(flags(raw)).map(|(ours, theirs)| ours | theirs);
+    payload.extend(raw.clone());
+    payload.extend(sum.map(|sum| ("flags".to_owned(), sum.into())));
+    if flags(payload).is_some_and(|flags| flags & COMPONENTS_ONLY != 0) {
+        payload.retain(|key, _| raw.contains_key(key) || !matches!(key.as_str(), "content" | "embeds"));
+    }
 }
 
 /// The form of a message with files.
@@ -77,6 +119,10 @@ pub(super) fn files(message: &Message) -> impl Iterator<Item = (&Attachment, &by
     })
 }
 
+fn files_bytes(message: &Message) -> usize {
+    files(message).map(|(_, bytes)| bytes.len()).sum()
+}
+
 /// A short message of nothing but text is content; everything else is embeds, below the mentions.
 fn content(payload: &mut Map<String, Value>, message: &Message, pings: &Pings, links: &[String]) {
     let body = render::discord(message.format, message.body.trim());
@@ -84,15 +130,15 @@ fn content(payload: &mut Map<String, Value>, message: &Message, pings: &Pings, l
         [body.as_str()].into_iter().chain(links.iter().map(String::as_str)).filter(|text| !text.is_empty()).collect();
     let body = body.join("\n");
     let extras = message.extras();
+    let whole = [pings.text.as_str(), &body].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
     let is_plain = title(message).is_none()
         && message.priority == Priority::Normal
         && extras.fields.is_empty()
         && extras.image_url.is_none()
-        && limit::length(&pings.text, CONTENT.unit) + 1 + limit::length(&body, CONTENT.unit) <= CONTENT.max;
-    let lines: Vec<&str> =
-        [pings.text.as_str(), if is_plain { &body } else { "" }].into_iter().filter(|text| !text.is_empty()).collect();
-    if !lines.is_empty() {
-        payload.insert("content".into(), lines.join("\n").into());
+        && limit::length(&whole, CONTENT.unit) <= CONTENT.max;
+    let content = if is_plain { whole } else { pings.text.clone() };
+    if !content.is_empty() {
+        payload.insert("content".into(), content.into());
     }
     let embeds = if is_plain { Vec::new() } else { embeds(message, &body) };
     if !embeds.is_empty() {
@@ -100,21 +146,18 @@ fn content(payload: &mut Map<String, Value>, message: &Message, pings: &Pings, l
     }
 }
 
-fn settings(payload: &mut Map<String, Value>, message: &Message, config: &DiscordConfig, opens_thread: bool) {
+fn settings(payload: &mut Map<String, Value>, message: &Message, config: &DiscordConfig) {
     for (key, value) in [("username", &config.username), ("avatar_url", &config.avatar_url)] {
         payload.extend(value.as_ref().map(|value| (key.to_owned(), value.as_str().into())));
-    }
-    if let Some(name) = config.thread_name.as_deref().filter(|_| opens_thread) {
-        payload.insert("thread_name".into(), name.into());
-        if !config.applied_tags.is_empty() {
-            payload.insert("applied_tags".into(), json!(config.applied_tags));
-        }
     }
     if config.tts {
         payload.insert("tts".into(), true.into());
     }
-    if config.silent && message.priority == Priority::Low {
-        payload.insert("flags".into(), SILENT.into());
+    let is_silent = config.silent && message.priority == Priority::Low;
+    let is_bare = !config.link_previews && !payload.contains_key("embeds");
+    let flags = if is_silent { SILENT } else { 0 } | if is_bare { SUPPRESS_EMBEDS } else { 0 };
+    if flags != 0 {
+        payload.insert("flags".into(), flags.into());
     }
 }
 

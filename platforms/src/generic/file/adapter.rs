@@ -1,7 +1,8 @@
 //! The traits.
 
 use std::{
-    path::{Path, PathBuf},
+    fmt,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -9,14 +10,15 @@ use async_trait::async_trait;
 use url::Url;
 
 use super::{
-    super::record,
+    super::{record, template::Template},
     FileConfig, FileFormat,
     appender::{Appender, Line, Rules},
-    config,
+    config, failure,
+    place::Place,
+    rotation::{Day, Rotation},
 };
 use crate::contract::{
-    Adapter, Capabilities, ConfigError, Envelope, Format, Idempotency, Parts, Platform, Receipt, RecipientRule, SendError,
-    UrlTarget,
+    Adapter, Capabilities, Clock, ConfigError, Envelope, Format, Idempotency, Parts, Platform, Receipt, SendError, UrlTarget,
 };
 
 /// Most lines of one batch.
@@ -24,13 +26,25 @@ const BATCH_MAX: usize = 1000;
 const KEEP_MAX: u32 = 100;
 
 /// Appends one line per message to a file. See [`FileConfig`] for its keys.
-#[derive(Debug)]
 pub struct FileLog {
-    path: Option<PathBuf>,
-    root: Option<PathBuf>,
-    format: FileFormat,
+    place: Place,
+    layout: Layout,
     /// Held by the blocking thread that writes, never across an await.
     appender: Arc<Mutex<Appender>>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Debug)]
+enum Layout {
+    Ndjson,
+    Text,
+    Template(Template),
+}
+
+impl fmt::Debug for FileLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileLog").field("place", &self.place).field("layout", &self.layout).finish_non_exhaustive()
+    }
 }
 
 #[async_trait]
@@ -40,18 +54,14 @@ impl Platform for FileLog {
             formats: &[Format::Text, Format::Markdown, Format::Html],
             batch_max: BATCH_MAX,
             idempotency: Idempotency::Receiver,
-            attachments: self.format == FileFormat::Ndjson,
-            recipient: match (&self.root, &self.path) {
-                (None, _) => RecipientRule::Never,
-                (Some(_), Some(_)) => RecipientRule::Optional,
-                (Some(_), None) => RecipientRule::Required,
-            },
+            attachments: matches!(self.layout, Layout::Ndjson),
+            recipient: self.place.recipient_rule(),
             ..Capabilities::default()
         }
     }
 
     fn verify(&self, recipient: Option<&str>) -> Result<(), SendError> {
-        self.path_of(recipient).map(drop)
+        self.place.verify(recipient)
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
@@ -62,7 +72,8 @@ impl Platform for FileLog {
     async fn send_batch(&self, batch: &[Envelope]) -> Vec<Result<Receipt, SendError>> {
         let lines: Vec<_> = batch.iter().map(|envelope| self.line(envelope)).collect();
         let good: Vec<Line> = lines.iter().filter_map(|line| line.as_ref().ok().cloned()).collect();
-        let mut appended = self.on_a_blocking_thread(move |appender| appender.append(&good)).await.map(Vec::into_iter);
+        let today = self.today();
+        let mut appended = self.on_a_blocking_thread(move |appender| appender.append(&good, today)).await.map(Vec::into_iter);
         let mut next = || match &mut appended {
             Ok(results) => results.next().expect("one result per line"),
             Err(error) => Err(error.clone()),
@@ -70,11 +81,13 @@ impl Platform for FileLog {
         lines.into_iter().map(|line| line.and_then(|_| next()).map(|()| Receipt::accepted())).collect()
     }
 
+    /// Opens the file as a send would; where files depend on messages, looks for the folder they are in.
     async fn check(&self) -> Result<(), SendError> {
-        let (path, root) = (self.path.clone(), self.root.clone());
-        self.on_a_blocking_thread(move |appender| match (path, root) {
-            (Some(path), _) => appender.check(&path),
-            (None, Some(root)) if !root.is_dir() => Err(SendError::unauthorized(format!("`{}` is no folder", root.display()))),
+        let (fixed, root) = (self.place.fixed().map(Path::to_owned), self.place.root().map(Path::to_owned));
+        let today = self.today();
+        self.on_a_blocking_thread(move |appender| match (fixed, root) {
+            (Some(path), _) => appender.check(&path, today),
+            (None, Some(root)) if !root.is_dir() => Err(SendError::unauthorized(failure::no_folder(&root))),
             (None, _) => Ok(()),
         })
         .await
@@ -93,38 +106,36 @@ impl FileLog {
     }
 
     fn line(&self, envelope: &Envelope) -> Result<Line, SendError> {
-        let path = self.path_of(envelope.recipient.as_deref())?;
-        let line = match self.format {
-            FileFormat::Ndjson => record::json_line(envelope, Self::KIND)?,
-            FileFormat::Text => record::text_line(envelope) + "\n",
+        let path = self.place.path(envelope)?;
+        let line = match &self.layout {
+            Layout::Ndjson => record::json_line(envelope, Self::KIND)?,
+            Layout::Text => record::text_line(envelope) + "\n",
+            Layout::Template(template) => template.line(envelope) + "\n",
         };
         Ok((path, line))
     }
 
-    /// Which file a recipient stands for. Only a plain name below `root`, so that no target leads out of it.
-    fn path_of(&self, recipient: Option<&str>) -> Result<PathBuf, SendError> {
-        match (recipient, &self.root, &self.path) {
-            (None, _, Some(path)) => Ok(path.clone()),
-            (None, _, None) => Err(SendError::invalid_recipient("expected a file name, there is no `path`")),
-            (Some(_), None, _) => {
-                Err(SendError::invalid_recipient("this platform has one file, targets name none (set `root` to allow it)"))
-            }
-            (Some(name), Some(root), _) if is_file_name(name) => Ok(root.join(name)),
-            (Some(_), Some(_), _) => Err(SendError::invalid_recipient(
-                "expected a plain file name such as `audit.ndjson`: letters, digits, `.`, `_`, `-`, no dot in front",
-            )),
+    fn today(&self) -> Day {
+        Day::of(self.clock.wall())
+    }
+}
+
+impl Layout {
+    fn of(config: &FileConfig) -> Result<Self, ConfigError> {
+        let at = |reason: String| ConfigError::at("template", reason);
+        match (config.format, &config.template) {
+            (FileFormat::Template, Some(template)) => Ok(Self::Template(Template::parse_line(template).map_err(at)?)),
+            (FileFormat::Template, None) => Err(at("expected the line that `format = \"template\"` writes".into())),
+            (_, Some(_)) => Err(at("works with `format = \"template\"` only".into())),
+            (FileFormat::Ndjson, None) => Ok(Self::Ndjson),
+            (FileFormat::Text, None) => Ok(Self::Text),
         }
     }
 }
 
-fn is_file_name(name: &str) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
-    !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && name.chars().all(plain)
-}
-
 impl Adapter for FileLog {
     const KIND: &'static str = "file";
-    const SUMMARY: &'static str = "Lines appended to a file, NDJSON or text";
+    const SUMMARY: &'static str = "Lines appended to a file: NDJSON, text or a template of your own";
     const SCHEMES: &'static [&'static str] = &["file"];
     type Config = FileConfig;
 
@@ -134,17 +145,7 @@ impl Adapter for FileLog {
                 "a file can be named by a URL on one's own command line only: configure a platform of type `file`",
             ));
         }
-        let is_named = |path: &Path| path.file_name().is_some();
-        match (&config.path, &config.root) {
-            (None, None) => {
-                return Err(ConfigError::at(
-                    "path",
-                    "expected the file to append to (or `root`, the folder of files that targets name)",
-                ));
-            }
-            (Some(path), _) if !is_named(path) => return Err(ConfigError::at("path", "expected the path of a file")),
-            _ => {}
-        }
+        let (place, layout) = (Place::of(&config)?, Layout::of(&config)?);
         let mode = u32::from_str_radix(&config.mode, 8).ok().filter(|mode| *mode <= 0o777);
         let mode = mode.ok_or_else(|| ConfigError::at("mode", "expected permissions as octal digits such as \"0640\""))?;
         if config.rotate_bytes == Some(0) {
@@ -153,13 +154,9 @@ impl Adapter for FileLog {
         if !(1..=KEEP_MAX).contains(&config.keep) {
             return Err(ConfigError::at("keep", format!("expected 1 to {KEEP_MAX}")));
         }
-        let rules = Rules { mode, fsync: config.fsync, rotate_bytes: config.rotate_bytes, keep: config.keep };
-        Ok(Self {
-            path: config.path,
-            root: config.root,
-            format: config.format,
-            appender: Arc::new(Mutex::new(Appender::new(rules))),
-        })
+        let rotation = Rotation { bytes_max: config.rotate_bytes, daily: config.rotate_daily, keep: config.keep };
+        let rules = Rules { root: config.root, mode, fsync: config.fsync, rotation };
+        Ok(Self { place, layout, appender: Arc::new(Mutex::new(Appender::new(rules))), clock: parts.clock.clone() })
     }
 
     fn from_url(url: &str) -> Result<UrlTarget<FileConfig>, ConfigError> {

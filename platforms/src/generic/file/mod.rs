@@ -7,11 +7,17 @@
 //! |---|---|
 //! | `config` | [`FileConfig`]: the keys of its table, and `file://` URLs |
 //! | `adapter` | [`FileLog`]: the traits |
-//! | `appender` | open files: append, sync, rotate |
+//! | `place` | which file a message goes to |
+//! | `appender` | open files: append, sync, stay below the root |
+//! | `rotation` | when a file is moved aside, and how |
+//! | `failure` | what a failed write means |
 
 mod adapter;
 mod appender;
 mod config;
+mod failure;
+mod place;
+mod rotation;
 
 pub use adapter::FileLog;
 pub use config::{FileConfig, FileFormat, Fsync};

@@ -1,4 +1,4 @@
-//! The request, and the traits of an adapter.
+//! The traits of an adapter.
 
 use std::{
     fmt,
@@ -7,12 +7,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use futures_util::{StreamExt, future::join_all, stream};
+use http::Method;
 
 use super::{
-    address, body, build,
-    config::{BodyKind, WebhookConfig},
-    destination::Destinations,
+    address, build,
+    config::WebhookConfig,
+    destination::{Destination, Destinations},
+    handshake::Handshake,
+    request::Requests,
     verdict::Verdict,
 };
 use crate::{
@@ -20,81 +23,70 @@ use crate::{
         Adapter, Capabilities, Clock, ConfigError, Envelope, ErrorKind, Format, HttpRequest, HttpResponse, Idempotency, Parts,
         Platform, Receipt, RecipientRule, Secret, SendError, Transport, UrlTarget,
     },
-    http::{
-        Protocol, exchange, redact,
-        signature::{HUB_SIGNATURE, HubKey, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign},
-        verdict,
-    },
+    http::{answered, verdict},
 };
 
 /// Sends HTTP requests to any URL. See the [module](super).
 pub struct Webhook {
     pub(super) transport: Arc<dyn Transport>,
+    /// The transport that shows the client's certificate, for trusted destinations.
+    pub(super) identified: Option<Arc<dyn Transport>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) destinations: Destinations,
-    pub(super) method: Method,
-    /// The headers of every request; what differs is a placeholder.
-    pub(super) headers: HeaderMap,
-    /// The same with credentials, for trusted destinations.
-    pub(super) credentials: HeaderMap,
-    pub(super) body: BodyKind,
-    pub(super) source: String,
-    pub(super) signing_keys: Vec<SigningKey>,
-    pub(super) hub_key: Option<HubKey>,
-    pub(super) idempotency: Option<HeaderName>,
+    pub(super) requests: Requests,
+    pub(super) handshake: Option<Handshake>,
     pub(super) verdict: Verdict,
     pub(super) secrets: Vec<Secret>,
 }
 
+/// Requests that are under way at once for the messages of a batch that was taken apart.
+const APART_AT_ONCE: usize = 8;
+
 impl Webhook {
+    /// Sends messages for one recipient in one request: what came of each, or what kept all of them from being accepted.
+    async fn deliver(&self, batch: &[&Envelope]) -> Result<Vec<Result<Receipt, SendError>>, SendError> {
+        let first = batch.first().expect("a request carries a message");
+        let destination = self.destinations.find(first.recipient.as_deref())?;
+        let request = self.requests.sending(batch, &destination, self.unix_seconds())?;
+        if let Some(handshake) = &self.handshake {
+            handshake.pass(&destination.endpoint, &*self.clock, self.permission(handshake, &destination)).await?;
+        }
+        let response = self.answered(&destination, request).await?;
+        match &self.requests.batches {
+            Some(batches) => batches.results(&self.verdict, &response, batch.len(), &*self.clock),
+            None => self.verdict.on(&response, &*self.clock).map(|receipt| vec![Ok(receipt)]),
+        }
+    }
+
+    /// What came of the messages at these places of a batch, all for one recipient.
+    async fn deliver_group(&self, batch: &[Envelope], group: Vec<usize>) -> Vec<(usize, Result<Receipt, SendError>)> {
+        let members: Vec<_> = group.iter().map(|index| &batch[*index]).collect();
+        let results = match self.deliver(&members).await {
+            Ok(results) => results,
+            Err(error) if error.kind() == ErrorKind::InvalidMessage && members.len() > 1 => {
+                let sends: Vec<_> = members.iter().map(|envelope| self.send(envelope)).collect();
+                stream::iter(sends).buffered(APART_AT_ONCE).collect().await
+            }
+            Err(error) => vec![Err(error); members.len()],
+        };
+        group.into_iter().zip(results).collect()
+    }
+
+    /// Asks for permission to send to a destination.
+    async fn permission(&self, handshake: &Handshake, destination: &Destination) -> Result<HttpResponse, SendError> {
+        let mut request = self.requests.asking(destination, Method::OPTIONS);
+        handshake.ask(&mut request);
+        self.answered(destination, request).await
+    }
+
+    async fn answered(&self, destination: &Destination, request: HttpRequest) -> Result<HttpResponse, SendError> {
+        let identified = self.identified.as_ref().filter(|_| destination.trusted);
+        let secrets: Vec<_> = self.secrets.iter().collect();
+        answered(&**identified.unwrap_or(&self.transport), request, &secrets).await
+    }
+
     fn unix_seconds(&self) -> u64 {
         self.clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
-    }
-
-    /// Writes the id, the time and the signatures into `headers`.
-    fn seal(&self, headers: &mut HeaderMap, envelope: &Envelope, body: &[u8]) {
-        let mut text = [0; 36];
-        let id = envelope.id.encode(&mut text);
-        let now = self.unix_seconds();
-        if !self.signing_keys.is_empty() {
-            headers.insert(WEBHOOK_SIGNATURE, sign(&self.signing_keys, id, now, body));
-        }
-        if let Some(key) = &self.hub_key {
-            headers.insert(HUB_SIGNATURE, key.sign(body));
-        }
-        let id = HeaderValue::from_str(id).expect("a UUID is fit for a header");
-        if let Some(name) = &self.idempotency {
-            headers.insert(name, id.clone());
-        }
-        headers.insert(WEBHOOK_ID, id);
-        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(now));
-    }
-}
-
-impl Protocol for Webhook {
-    fn request(&self, envelope: &Envelope) -> Result<HttpRequest, SendError> {
-        let destination = self.destinations.find(envelope.recipient.as_deref())?;
-        let body = body::bytes(self.body, &self.source, envelope);
-        let mut headers = if destination.trusted { self.credentials.clone() } else { self.headers.clone() };
-        if let Some(authorization) = destination.authorization {
-            headers.insert(header::AUTHORIZATION, authorization);
-        }
-        self.seal(&mut headers, envelope, &body);
-        Ok(HttpRequest {
-            method: self.method.clone(),
-            url: destination.endpoint,
-            headers,
-            body: body.into(),
-            network: destination.network,
-        })
-    }
-
-    fn classify(&self, response: &HttpResponse) -> Result<Receipt, SendError> {
-        self.verdict.on(response, &*self.clock)
-    }
-
-    fn secrets(&self) -> Vec<&Secret> {
-        self.secrets.iter().collect()
     }
 }
 
@@ -104,7 +96,8 @@ impl Platform for Webhook {
         Capabilities {
             formats: &[Format::Text, Format::Markdown, Format::Html],
             idempotency: Idempotency::Receiver,
-            attachments: matches!(self.body, BodyKind::Event | BodyKind::CloudEvents),
+            batch_max: self.requests.batches.as_ref().map_or(1, |batches| batches.max),
+            attachments: self.requests.body.carries_attachments(),
             recipient: if self.destinations.fixed.is_some() { RecipientRule::Optional } else { RecipientRule::Required },
             ..Capabilities::default()
         }
@@ -119,27 +112,39 @@ impl Platform for Webhook {
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        exchange(self, &*self.transport, envelope).await
+        let mut results = self.deliver(&[envelope]).await?;
+        results.pop().expect("one result for one message")
+    }
+
+    /// One request for each recipient, all at once. A request that is refused as invalid is taken apart: each of its
+    /// messages is sent alone, so that one bad message costs no other.
+    async fn send_batch(&self, batch: &[Envelope]) -> Vec<Result<Receipt, SendError>> {
+        let are_lists = self.requests.batches.is_some();
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for (index, envelope) in batch.iter().enumerate() {
+            let fits = |group: &&mut Vec<usize>| are_lists && batch[group[0]].recipient == envelope.recipient;
+            match groups.iter_mut().find(fits) {
+                Some(group) => group.push(index),
+                None => groups.push(vec![index]),
+            }
+        }
+        let sends: Vec<_> = groups.into_iter().map(|group| self.deliver_group(batch, group)).collect();
+        let mut results: Vec<_> = join_all(sends).await.into_iter().flatten().collect();
+        results.sort_unstable_by_key(|(index, _)| *index);
+        results.into_iter().map(|(_, result)| result).collect()
     }
 
     /// Asks for `url` with HEAD, which notifies nobody. Every answer proves that somebody is there, but 401, 403 and
-    /// 5xx; receivers that only know POST answer 404 or 405. Without `url` there is nobody to ask.
+    /// 5xx; receivers that only know POST answer 404 or 405. With `handshake` the question is whether deliveries are
+    /// permitted. Without `url` there is nobody to ask.
     async fn check(&self) -> Result<(), SendError> {
         let Some(fixed) = &self.destinations.fixed else { return Ok(()) };
-        let mut request = HttpRequest::new(Method::HEAD, fixed.destination.endpoint.clone());
-        request.network = fixed.destination.network;
-        request.headers = self.credentials.clone();
-        for name in [&WEBHOOK_ID, &WEBHOOK_TIMESTAMP, &WEBHOOK_SIGNATURE, &HUB_SIGNATURE, &header::CONTENT_TYPE] {
-            request.headers.remove(name);
+        if let Some(handshake) = &self.handshake {
+            let response = self.permission(handshake, &fixed.destination).await?;
+            return handshake.judge(&response, &*self.clock);
         }
-        if let Some(name) = &self.idempotency {
-            request.headers.remove(name);
-        }
-        if let Some(authorization) = &fixed.destination.authorization {
-            request.headers.insert(header::AUTHORIZATION, authorization.clone());
-        }
-        let mut response = self.transport.exchange(request).await?;
-        redact(&mut response, &self.secrets());
+        let request = self.requests.asking(&fixed.destination, Method::HEAD);
+        let response = self.answered(&fixed.destination, request).await?;
         match response.status.as_u16() {
             401 | 403 => Err(verdict::error(ErrorKind::Unauthorized, &response, self.clock.wall())),
             500.. => Err(verdict::error(ErrorKind::Unavailable, &response, self.clock.wall())),
@@ -171,6 +176,6 @@ impl Adapter for Webhook {
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.destinations.fixed.as_ref().map(|fixed| &fixed.destination.endpoint);
-        f.debug_struct("Webhook").field("url", &url).field("body", &self.body).finish_non_exhaustive()
+        f.debug_struct("Webhook").field("url", &url).field("body", &self.requests.body).finish_non_exhaustive()
     }
 }

@@ -1,21 +1,25 @@
 //! Configuration to adapter: everything that is the same for every request is made here, once.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::Method;
 
 use super::{
     adapter::Webhook,
-    body,
-    config::{Auth, BodyKind, WebhookConfig, WebhookMethod},
-    destination::{Destinations, Fixed, Trust, basic},
+    batch::Batches,
+    body::Body,
+    config::{Auth, WebhookConfig, WebhookMethod},
+    destination::{Destinations, Fixed, Trust},
+    handshake::Handshake,
+    headers::{credentials, header_name, headers},
+    request::Requests,
     verdict::Verdict,
 };
 use crate::{
-    contract::{ConfigError, Parts, Secret},
+    contract::{ClientIdentity, ConfigError, Parts, Secret, Transport},
     http::{
         parsed,
-        signature::{HUB_SIGNATURE, HubKey, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP},
+        signature::{HubKey, SigningKey},
     },
 };
 
@@ -24,32 +28,64 @@ const SECRET_BYTES_MIN: usize = 8;
 
 pub(super) fn webhook(config: WebhookConfig, parts: &Parts) -> Result<Webhook, ConfigError> {
     let destinations = destinations(&config, parts)?;
-    let idempotency = config.idempotency_header.as_deref().map(|name| header_name("idempotency_header", name)).transpose()?;
-    let headers = headers(&config, idempotency.as_ref())?;
-    let credentials = credentials(&config.auth, headers.clone())?;
-    let signing_keys = config
-        .signing_secrets
-        .iter()
-        .enumerate()
-        .map(|(index, secret)| {
-            SigningKey::parse(secret).map_err(|error| ConfigError::at(format!("signing_secrets[{index}]"), error.reason))
-        })
-        .collect::<Result<_, _>>()?;
+    let handshake = config.handshake.as_ref().map(Handshake::new).transpose()?;
+    let requests = requests(&config, handshake.as_ref())?;
     Ok(Webhook {
+        identified: identified(&config, parts)?,
         transport: parts.transport.clone(),
         clock: parts.clock.clone(),
-        method: method(config.method),
-        body: config.body,
-        source: source(&config)?,
-        secrets: secrets(&config, &destinations, &credentials),
-        hub_key: config.hub_signature.as_ref().map(HubKey::new),
         verdict: Verdict::new(&config)?,
+        secrets: secrets(&config, &destinations, &requests),
         destinations,
+        requests,
+        handshake,
+    })
+}
+
+fn requests(config: &WebhookConfig, handshake: Option<&Handshake>) -> Result<Requests, ConfigError> {
+    let idempotency = config.idempotency_header.as_deref().map(|name| header_name("idempotency_header", name)).transpose()?;
+    let body = Body::new(config)?;
+    let batches = Batches::new(config)?;
+    let content_type = batches.as_ref().map_or_else(|| body.content_type(), |batches| batches.content_type(&body));
+    let (headers, templated) = headers(config, &body, content_type, idempotency.as_ref(), handshake)?;
+    if let (Some(_), Some((name, _))) = (&batches, templated.first()) {
+        let reason = "cannot hold placeholders with `max_batch`: one request carries several messages";
+        return Err(ConfigError::at(format!("headers.{name}"), reason));
+    }
+    let credentials = credentials(&config.auth, headers.clone())?;
+    let signing_key = |(index, secret): (usize, &Secret)| {
+        SigningKey::parse(secret).map_err(|error| ConfigError::at(format!("signing_secrets[{index}]"), error.reason))
+    };
+    Ok(Requests {
+        method: method(config.method),
         headers,
         credentials,
-        signing_keys,
+        templated,
+        body,
+        batches,
+        signing_keys: config.signing_secrets.iter().enumerate().map(signing_key).collect::<Result<_, _>>()?,
+        hub_key: config.hub_signature.as_ref().map(HubKey::new),
         idempotency,
     })
+}
+
+/// The transport that shows the client's certificate.
+fn identified(config: &WebhookConfig, parts: &Parts) -> Result<Option<Arc<dyn Transport>>, ConfigError> {
+    const KEY: &str = "client_certificate";
+    let Some(written) = &config.client_certificate else { return Ok(None) };
+    match config.url.as_ref().and_then(|url| url.expose().split_once(':')) {
+        None => return Err(ConfigError::at(KEY, "needs `url`: without it the certificate would be shown to every recipient")),
+        Some((scheme, _)) if !scheme.eq_ignore_ascii_case("https") => {
+            return Err(ConfigError::at(KEY, "needs an https `url`: without TLS nobody asks for a certificate"));
+        }
+        Some(_) => {}
+    }
+    let identity = ClientIdentity { certificates: written.certificates.clone(), key: written.key.clone() };
+    let transport = parts.transport.with_identity(&identity).map_err(|error| {
+        let key = error.key.map_or(KEY.to_owned(), |key| format!("{KEY}.{key}"));
+        ConfigError::at(key, error.reason)
+    })?;
+    Ok(Some(transport))
 }
 
 fn method(method: WebhookMethod) -> Method {
@@ -57,17 +93,6 @@ fn method(method: WebhookMethod) -> Method {
         WebhookMethod::Post => Method::POST,
         WebhookMethod::Put => Method::PUT,
         WebhookMethod::Patch => Method::PATCH,
-    }
-}
-
-fn source(config: &WebhookConfig) -> Result<String, ConfigError> {
-    match (config.body, config.cloudevents_source.as_deref()) {
-        (BodyKind::CloudEvents, Some(source)) if !source.is_empty() => Ok(source.to_owned()),
-        (BodyKind::CloudEvents, _) => {
-            Err(ConfigError::at("cloudevents_source", "is needed with body = \"cloudevents\", e.g. \"/notifyhub\""))
-        }
-        (_, Some(_)) => Err(ConfigError::at("cloudevents_source", "means nothing without body = \"cloudevents\"")),
-        (_, None) => Ok(String::new()),
     }
 }
 
@@ -99,79 +124,13 @@ fn destinations(config: &WebhookConfig, parts: &Parts) -> Result<Destinations, C
     Ok(destinations)
 }
 
-/// The headers of every request, with room for the ones that differ.
-fn headers(config: &WebhookConfig, idempotency: Option<&HeaderName>) -> Result<HeaderMap, ConfigError> {
-    let later = HeaderValue::from_static("");
-    let mut headers = HeaderMap::with_capacity(config.headers.len() + 8);
-    headers.insert(WEBHOOK_ID, later.clone());
-    headers.insert(WEBHOOK_TIMESTAMP, later.clone());
-    if !config.signing_secrets.is_empty() {
-        headers.insert(WEBHOOK_SIGNATURE, later.clone());
-    }
-    if config.hub_signature.is_some() {
-        headers.insert(HUB_SIGNATURE, later.clone());
-    }
-    if let Some(name) = idempotency {
-        headers.insert(name, later);
-    }
-    let content_type = config.content_type.as_deref().unwrap_or_else(|| body::content_type(config.body));
-    headers.insert(header::CONTENT_TYPE, header_value("content_type", content_type)?);
-    for (name, value) in own_headers(&config.headers)? {
-        if headers.insert(&name, value).is_some() {
-            return Err(ConfigError::at(format!("headers.{name}"), "is set by notifyhub itself"));
-        }
-    }
-    Ok(headers)
-}
-
-fn own_headers(written: &BTreeMap<String, Secret>) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigError> {
-    const TRANSPORTS: [HeaderName; 4] = [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION];
-    let own = |(name, value): (&String, &Secret)| {
-        let key = format!("headers.{name}");
-        let name = header_name(&key, name)?;
-        if TRANSPORTS.contains(&name) {
-            return Err(ConfigError::at(key, "belongs to the transport"));
-        }
-        Ok((name, sensitive(&key, value.expose())?))
-    };
-    written.iter().map(own).collect()
-}
-
-/// The same headers and those that authorize.
-fn credentials(auth: &Auth, mut headers: HeaderMap) -> Result<HeaderMap, ConfigError> {
-    let (name, value) = match auth {
-        Auth::None | Auth::Query { .. } => return Ok(headers),
-        Auth::Bearer { token } => (header::AUTHORIZATION, sensitive("auth.token", &format!("Bearer {}", token.expose()))?),
-        Auth::Basic { user, .. } if user.contains(':') => return Err(ConfigError::at("auth.user", "must not contain a colon")),
-        Auth::Basic { user, password } => (header::AUTHORIZATION, basic(format!("{user}:{}", password.expose()).as_bytes())),
-        Auth::Header { name, value } => (header_name("auth.name", name)?, sensitive("auth.value", value.expose())?),
-    };
-    if headers.insert(&name, value).is_some() {
-        return Err(ConfigError::at("auth", format!("the header `{name}` is set elsewhere as well")));
-    }
-    Ok(headers)
-}
-
-fn header_name(key: &str, name: &str) -> Result<HeaderName, ConfigError> {
-    name.parse().map_err(|_| ConfigError::at(key, "not a header's name, expected letters, digits and dashes"))
-}
-
-fn header_value(key: &str, value: &str) -> Result<HeaderValue, ConfigError> {
-    HeaderValue::from_str(value)
-        .map_err(|_| ConfigError::at(key, "not fit for a header: it holds a line break or a control character"))
-}
-
-fn sensitive(key: &str, value: &str) -> Result<HeaderValue, ConfigError> {
-    let mut value = header_value(key, value)?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
 /// All that an answer must not be quoted with: secrets as configured, and as they travel.
-fn secrets(config: &WebhookConfig, destinations: &Destinations, credentials: &HeaderMap) -> Vec<Secret> {
+fn secrets(config: &WebhookConfig, destinations: &Destinations, requests: &Requests) -> Vec<Secret> {
     let url = destinations.fixed.as_ref().and_then(|fixed| parsed(&fixed.destination.endpoint));
-    let travelling =
-        credentials.values().chain(destinations.fixed.iter().filter_map(|fixed| fixed.destination.authorization.as_ref()));
+    let travelling = requests
+        .credentials
+        .values()
+        .chain(destinations.fixed.iter().filter_map(|fixed| fixed.destination.authorization.as_ref()));
     let travelling = travelling.filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
     let mut secrets: Vec<Secret> = Vec::new();
     let mut keep = |secret: &str| {
@@ -194,5 +153,6 @@ fn secrets(config: &WebhookConfig, destinations: &Destinations, credentials: &He
         keep(password.expose());
     }
     config.signing_secrets.iter().chain(&config.hub_signature).for_each(|secret| keep(secret.expose()));
+    requests.templated.iter().flat_map(|(_, template)| template.literals()).for_each(&mut keep);
     secrets
 }

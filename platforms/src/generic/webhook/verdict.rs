@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
-use super::config::{SuccessBody, WaitField, WaitUnit, WebhookConfig};
+use super::{
+    config::{WaitField, WaitUnit, WebhookConfig},
+    proof::{Proof, parsed, text_at},
+};
 use crate::{
     contract::{Clock, ConfigError, ErrorKind, HttpResponse, Receipt, SendError},
     http::{
@@ -17,18 +18,11 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Verdict {
     success_status: Vec<u16>,
-    success_body: Option<Test>,
+    success_body: Option<Proof>,
     retry_status: Vec<u16>,
     permanent_status: Vec<u16>,
     wait: Option<WaitField>,
     receipt: Option<String>,
-}
-
-/// What an accepting body must say.
-#[derive(Debug)]
-enum Test {
-    Equals(String, Value),
-    Contains(Option<String>, String),
 }
 
 impl Verdict {
@@ -44,6 +38,7 @@ impl Verdict {
         }
         for (key, pointer) in [
             ("receipt_field", config.receipt_field.as_ref()),
+            ("batch_results", config.batch_results.as_ref()),
             ("retry_after_field.pointer", config.retry_after_field.as_ref().map(|field| &field.pointer)),
             ("success_body.pointer", config.success_body.as_ref().and_then(|body| body.pointer.as_ref())),
         ] {
@@ -53,7 +48,7 @@ impl Verdict {
         }
         Ok(Self {
             success_status: config.success_status.clone(),
-            success_body: config.success_body.clone().map(Test::new).transpose()?,
+            success_body: config.success_body.clone().map(Proof::new).transpose()?,
             retry_status: config.retry_status.clone(),
             permanent_status: config.permanent_status.clone(),
             wait: config.retry_after_field.clone(),
@@ -63,9 +58,15 @@ impl Verdict {
 
     /// The verdict; `clock` is asked only where a wait may be a date.
     pub(super) fn on(&self, response: &HttpResponse, clock: &dyn Clock) -> Result<Receipt, SendError> {
+        self.accepts_status(response, clock)?;
+        self.accepted(response, clock)
+    }
+
+    /// The verdict of the status alone.
+    pub(super) fn accepts_status(&self, response: &HttpResponse, clock: &dyn Clock) -> Result<(), SendError> {
         let status = response.status.as_u16();
         if self.accepts(status) {
-            return self.accepted(response, clock);
+            return Ok(());
         }
         let kind = if self.permanent_status.contains(&status) {
             ErrorKind::InvalidMessage
@@ -87,15 +88,15 @@ impl Verdict {
     }
 
     fn accepted(&self, response: &HttpResponse, clock: &dyn Clock) -> Result<Receipt, SendError> {
-        if let Some(test) = &self.success_body {
-            match test.holds(&response.body) {
+        if let Some(proof) = &self.success_body {
+            match proof.holds(&response.body) {
                 Some(true) => {}
                 Some(false) => return Err(self.refusal(ErrorKind::Unexpected, response, clock)),
                 None => return Err(verdict::error(ErrorKind::Ambiguous, response, clock.wall())),
             }
         }
         let Some(pointer) = &self.receipt else { return Ok(Receipt::accepted()) };
-        Ok(match text_at(&response.body, pointer) {
+        Ok(match parsed(&response.body).and_then(|body| text_at(&body, pointer)) {
             Some(id) => Receipt::with_id(id),
             None => Receipt::accepted(),
         })
@@ -115,41 +116,5 @@ impl Verdict {
             WaitUnit::Seconds => wait,
             WaitUnit::Milliseconds => (wait / 1000).min(WAIT_MAX),
         })
-    }
-}
-
-impl Test {
-    fn new(written: SuccessBody) -> Result<Self, ConfigError> {
-        match (written.pointer, written.equals, written.contains) {
-            (Some(pointer), Some(value), None) => Ok(Self::Equals(pointer, value)),
-            (pointer, None, Some(text)) => Ok(Self::Contains(pointer, text)),
-            (None, Some(_), None) => Err(ConfigError::at("success_body.equals", "needs `pointer`, e.g. \"/ok\"")),
-            _ => Err(ConfigError::at("success_body", "needs exactly one of: equals, contains")),
-        }
-    }
-
-    /// Whether the body says so; `None` where it cannot be read.
-    fn holds(&self, body: &[u8]) -> Option<bool> {
-        match self {
-            Self::Equals(pointer, value) => Some(parsed(body)?.pointer(pointer) == Some(value)),
-            Self::Contains(None, text) => Some(String::from_utf8_lossy(body).contains(text)),
-            Self::Contains(Some(pointer), text) => {
-                parsed(body)?;
-                Some(text_at(body, pointer).is_some_and(|found| found.contains(text)))
-            }
-        }
-    }
-}
-
-fn parsed(body: &[u8]) -> Option<Value> {
-    serde_json::from_slice(body).ok()
-}
-
-/// A text, number or truth value, as text.
-fn text_at(body: &[u8], pointer: &str) -> Option<String> {
-    match parsed(body)?.pointer(pointer)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-        scalar => Some(scalar.to_string()),
     }
 }

@@ -8,14 +8,7 @@ use notifyhub_platforms::{
     testkit::{SmtpReaction, SmtpScript},
 };
 
-use super::{build, envelope};
-
-fn config(server: &SmtpScript) -> EmailConfig {
-    let mut config = EmailConfig::new("127.0.0.1", "alerts@example.org");
-    config.port = Some(server.address().port());
-    config.security = Security::None;
-    config
-}
+use super::{build, envelope, plain};
 
 async fn send(platform: &Email) -> Result<Receipt, SendError> {
     platform.send(&envelope("ada@example.com", Message::text("hello"))).await
@@ -24,7 +17,7 @@ async fn send(platform: &Email) -> Result<Receipt, SendError> {
 async fn fails(point: &str, reaction: impl Into<SmtpReaction>) -> SendError {
     let server = SmtpScript::start().await;
     server.always(point, reaction);
-    let mut config = config(&server);
+    let mut config = plain(&server);
     config.command_timeout = Duration::from_millis(300);
     send(&build(config)).await.expect_err("the script says so")
 }
@@ -55,7 +48,7 @@ async fn a_connection_lost_in_the_middle_of_a_large_mail_is_unavailable() {
     server.next("CONTENT", SmtpReaction::Close);
     let line = "a line of a mail that is far larger than any buffer between us\n";
     let big = envelope("ada@example.com", Message::text(line.repeat(250_000)));
-    let error = build(config(&server)).send(&big).await.expect_err("cut off");
+    let error = build(plain(&server)).send(&big).await.expect_err("cut off");
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
 }
 
@@ -81,7 +74,7 @@ async fn nobody_listening_and_no_such_name_are_unavailable() {
 #[tokio::test]
 async fn a_stripped_starttls_never_falls_back_to_plaintext() {
     let server = SmtpScript::start().await;
-    let mut config = config(&server);
+    let mut config = plain(&server);
     config.security = Security::StartTls;
     config.username = Some("ada".into());
     config.password = Some(Secret::new("hunter2"));
@@ -97,7 +90,7 @@ async fn replies_injected_before_the_handshake_break_it() {
     let server = SmtpScript::start().await;
     server.always("EHLO", "250-script.example.test\r\n250 STARTTLS");
     server.always("STARTTLS", SmtpReaction::Raw(b"220 go on\r\n250-script\r\n250 AUTH PLAIN\r\n235 ok\r\n250 ok\r\n".to_vec()));
-    let mut config = config(&server);
+    let mut config = plain(&server);
     config.security = Security::StartTls;
     let error = send(&build(config)).await.expect_err("not TLS");
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
@@ -107,7 +100,7 @@ async fn replies_injected_before_the_handshake_break_it() {
 #[tokio::test]
 async fn a_kept_connection_that_died_costs_no_attempt() {
     let server = SmtpScript::start().await;
-    let platform = build(config(&server));
+    let platform = build(plain(&server));
     send(&platform).await.expect("accepted");
     for reaction in [SmtpReaction::Close, "421 4.4.2 idle for too long".into()] {
         let before = server.connections();
@@ -121,14 +114,14 @@ async fn a_kept_connection_that_died_costs_no_attempt() {
 async fn a_new_connection_that_dies_is_not_tried_again() {
     let server = SmtpScript::start().await;
     server.always("MAIL", SmtpReaction::Close);
-    send(&build(config(&server))).await.expect_err("lost");
+    send(&build(plain(&server))).await.expect_err("lost");
     assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
 async fn a_refusal_leaves_the_connection_usable_and_a_loss_does_not() {
     let server = SmtpScript::start().await;
-    let platform = build(config(&server));
+    let platform = build(plain(&server));
     server.next("RCPT", "550 5.1.1 unknown");
     send(&platform).await.expect_err("unknown");
     server.next(".", "554 5.7.1 spam");
@@ -144,7 +137,7 @@ async fn a_refusal_leaves_the_connection_usable_and_a_loss_does_not() {
 #[tokio::test]
 async fn an_idle_connection_is_tested_and_a_stale_one_is_not_used() {
     let server = SmtpScript::start().await;
-    let mut config = config(&server);
+    let mut config = plain(&server);
     config.idle_timeout = Duration::from_millis(1);
     let platform = build(config);
     send(&platform).await.expect("accepted");
@@ -159,7 +152,7 @@ async fn one_lost_mail_of_a_batch_is_ambiguous_and_the_rest_goes_on() {
     server.next(".", "250 2.0.0 queued");
     server.next(".", SmtpReaction::Close);
     let batch: Vec<_> = (0..3).map(|_| envelope("ada@example.com", Message::text("x"))).collect();
-    let results = build(config(&server)).send_batch(&batch).await;
+    let results = build(plain(&server)).send_batch(&batch).await;
     assert_eq!(results.len(), 3);
     assert!(results[0].is_ok() && results[2].is_ok(), "{results:?}");
     assert!(results[1].as_ref().expect_err("lost").is_ambiguous());
@@ -170,7 +163,7 @@ async fn a_server_that_is_gone_fails_the_rest_of_a_batch_at_once() {
     let server = SmtpScript::start().await;
     server.always("CONNECT", "421 4.3.2 not now");
     let batch: Vec<_> = (0..5).map(|_| envelope("ada@example.com", Message::text("x"))).collect();
-    let results = build(config(&server)).send_batch(&batch).await;
+    let results = build(plain(&server)).send_batch(&batch).await;
     assert!(
         results.iter().all(|result| result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable)),
         "{results:?}"
@@ -183,7 +176,7 @@ async fn a_password_the_server_quotes_back_is_redacted() {
     let server = SmtpScript::start().await;
     server.always("EHLO", "250-script.example.test\r\n250 AUTH PLAIN");
     server.always("AUTH", "535 5.7.8 hunter2-long AGFkYQBodW50ZXIyLWxvbmc= is wrong");
-    let mut config = config(&server);
+    let mut config = plain(&server);
     config.allow_insecure_auth = true;
     config.username = Some("ada".into());
     config.password = Some(Secret::new("hunter2-long"));
@@ -195,7 +188,7 @@ async fn a_password_the_server_quotes_back_is_redacted() {
 async fn an_access_token_is_sent_as_xoauth2() {
     let server = SmtpScript::start().await;
     server.always("EHLO", "250-script.example.test\r\n250 AUTH PLAIN XOAUTH2");
-    let mut config = config(&server);
+    let mut config = plain(&server);
     config.allow_insecure_auth = true;
     config.username = Some("ada@example.org".into());
     config.access_token = Some(Secret::new("ya29.token"));

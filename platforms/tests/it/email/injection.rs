@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use notifyhub_platforms::{
     contract::{Action, ActionStyle, Attachment, AttachmentContent, Message, Platform},
-    email::{EmailConfig, Security},
     testkit::SmtpScript,
 };
 use proptest::{
@@ -13,7 +12,7 @@ use proptest::{
 };
 use serde_json::json;
 
-use super::{build, envelope};
+use super::{build, envelope, plain};
 
 /// Strings with many of the characters that matter on the wire.
 fn hostile() -> impl Strategy<Value = String> {
@@ -52,16 +51,13 @@ proptest! {
     ) {
         let lines = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(async {
             let server = SmtpScript::start().await;
-            let mut config = EmailConfig::new("127.0.0.1", "alerts@example.org");
-            config.port = Some(server.address().port());
-            config.security = Security::None;
             let mut message = if markdown { Message::markdown(body) } else { Message::text(body) }.title(title);
             let extras = message.extras_mut();
             extras.thread_key = Some(thread);
             extras.actions.push(Action { label, url: "javascript:alert(1)".into(), style: ActionStyle::Default });
             let content = AttachmentContent::Bytes(Bytes::from_static(b"x"));
             extras.attachments.push(Attachment { name: file, mime: "text/plain".into(), content });
-            let sent = build(config).send(&envelope(&format!("{name} <ada@example.com>"), message)).await;
+            let sent = build(plain(&server)).send(&envelope(&format!("{name} <ada@example.com>"), message)).await;
             (sent.is_ok(), server.lines())
         });
         let (sent, lines) = lines;
@@ -83,10 +79,7 @@ proptest! {
 #[tokio::test]
 async fn a_callers_own_header_fields_pass_the_same_rules() {
     let server = SmtpScript::start().await;
-    let mut config = EmailConfig::new("127.0.0.1", "alerts@example.org");
-    config.port = Some(server.address().port());
-    config.security = Security::None;
-    let platform = build(config);
+    let platform = build(plain(&server));
     for raw in [
         json!({"headers": {"Bcc": "eve@example.com"}}),
         json!({"headers": {"X-A\r\nBcc": "eve@example.com"}}),

@@ -3,19 +3,17 @@
 use notifyhub_platforms::{
     Registry,
     contract::{Envelope, ErrorKind, Message, Platform, Priority},
-    email::{EmailConfig, ListUnsubscribe, Security},
+    email::{EmailConfig, ListUnsubscribe},
     testkit::SmtpScript,
 };
 use serde_json::{Value, json};
 
-use super::{build, envelope, parts};
+use super::{build, envelope, parts, plain};
 
 /// The lines of the mail that goes out, up to its end.
 async fn mail(adjust: impl FnOnce(&mut EmailConfig), envelope: &Envelope) -> Vec<String> {
     let server = SmtpScript::start().await;
-    let mut config = EmailConfig::new("127.0.0.1", "alerts@example.org");
-    config.port = Some(server.address().port());
-    config.security = Security::None;
+    let mut config = plain(&server);
     adjust(&mut config);
     build(config).send(envelope).await.expect("accepted");
     server.lines()
@@ -112,9 +110,7 @@ async fn html_has_a_text_part_and_its_extras_inside_the_page() {
 #[tokio::test]
 async fn a_recipient_that_is_no_mailbox_is_refused_before_anything_is_sent() {
     let server = SmtpScript::start().await;
-    let mut config = EmailConfig::new("127.0.0.1", "alerts@example.org");
-    config.port = Some(server.address().port());
-    let platform = build(config);
+    let platform = build(plain(&server));
     for recipient in [None, Some(""), Some("ada"), Some("ada@example.com, bob@example.com"), Some("ada@example.com\r\nDATA")] {
         assert_eq!(platform.verify(recipient).expect_err("refused").kind(), ErrorKind::InvalidRecipient);
         let mut envelope = envelope("x", Message::text("x"));
@@ -123,6 +119,10 @@ async fn a_recipient_that_is_no_mailbox_is_refused_before_anything_is_sent() {
     }
     assert_eq!(server.connections(), 0);
     platform.verify(Some("Ada <ada@example.com>")).expect("a mailbox");
+}
+
+fn oauth2(token_url: &str) -> Value {
+    json!({"token_url": token_url, "client_id": "hub", "client_secret": "cs", "refresh_token": "rt"})
 }
 
 #[test]
@@ -148,6 +148,29 @@ fn a_configuration_that_cannot_work_names_the_key() {
         (json!({"list_unsubscribe": {"url": "http://example.org"}}), Some("list_unsubscribe")),
         (json!({"list_unsubscribe": {"mailto": "x"}}), Some("list_unsubscribe")),
         (json!({"ca_file": "/no/such/file"}), Some("ca_file")),
+        (json!({"client_cert_file": "/no/such/file", "client_key": "x"}), Some("client_cert_file")),
+        (json!({"client_cert_file": "Cargo.toml", "client_key": "x"}), Some("client_cert_file")),
+        (json!({"client_cert_file": "/no/such/file"}), Some("client_key")),
+        (json!({"client_key": "x"}), Some("client_cert_file")),
+        (json!({"tls_min_version": "1.1"}), Some("tls_min_version")),
+        (json!({"hidden_copies": true, "max_recipients_per_transaction": 0}), Some("max_recipients_per_transaction")),
+        (json!({"hidden_copies": true, "max_recipients_per_transaction": 1001}), Some("max_recipients_per_transaction")),
+        (json!({"max_recipients_per_transaction": 10}), Some("max_recipients_per_transaction")),
+        (json!({"list_name": "Staff"}), Some("list_name")),
+        (json!({"hidden_copies": true, "list_name": "a:b@c;"}), Some("list_name")),
+        (json!({"hidden_copies": true, "list_unsubscribe": {"url": "https://x.example/{recipient}"}}), Some("list_unsubscribe")),
+        (json!({"envelope_from": "bounce@{id}.example.com"}), Some("envelope_from")),
+        (json!({"envelope_from": "b {id}@example.com"}), Some("envelope_from")),
+        (json!({"dsn": {"notify": ["never"]}}), Some("dsn.notify[0]")),
+        (json!({"dkim": {"selector": "s1"}}), Some("dkim")),
+        (json!({"dkim": {"selector": "s1", "private_key": "x", "algorithm": "dsa"}}), Some("dkim.algorithm")),
+        (json!({"username": "a", "oauth2": oauth2("ftp://x.example/t")}), Some("oauth2.token_url")),
+        (json!({"username": "a", "password": "x", "oauth2": oauth2("https://x.example/t")}), Some("oauth2")),
+        (json!({"oauth2": oauth2("https://x.example/t")}), Some("username")),
+        (
+            json!({"username": "a", "oauth2": oauth2("https://x.example/t"), "auth_mechanisms": ["plain"]}),
+            Some("auth_mechanisms"),
+        ),
         (json!({"command_timeout": "soon"}), Some("command_timeout")),
         (json!({"command_timeout": "0s"}), Some("command_timeout")),
         (json!({"security": "ssl"}), Some("security")),

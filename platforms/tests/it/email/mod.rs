@@ -1,14 +1,23 @@
 //! The e-mail adapter, against a real Postfix and against servers that misbehave by script.
 
 mod batch_postfix;
+mod certificates_postfix;
+mod connections;
+mod copies;
+mod copies_postfix;
 mod delivery_postfix;
 mod failures;
 mod injection;
 mod letters;
+mod pictures;
 #[cfg(test)]
 mod postfix;
 mod refusals_postfix;
+mod reports;
 mod security_postfix;
+mod signatures;
+mod signatures_postfix;
+mod tokens;
 mod urls;
 
 use std::{
@@ -18,8 +27,8 @@ use std::{
 
 use notifyhub_platforms::{
     contract::{Adapter, Envelope, EnvelopeId, Message, Parts},
-    email::{Email, EmailConfig},
-    testkit::{ScriptedTransport, TokioClock},
+    email::{Email, EmailConfig, Security},
+    testkit::{ScriptedTransport, SmtpScript, TokioClock},
 };
 
 /// What an adapter is built from, on the machine's own clock.
@@ -29,6 +38,14 @@ fn parts() -> Parts {
 
 fn build(config: EmailConfig) -> Email {
     Email::build(config, &parts()).expect("a good configuration")
+}
+
+/// The defaults, for a scripted server.
+fn plain(server: &SmtpScript) -> EmailConfig {
+    let mut config = EmailConfig::new("127.0.0.1", "alerts@example.org");
+    config.port = Some(server.address().port());
+    config.security = Security::None;
+    config
 }
 
 /// An envelope whose id is fresh in this process and all others.

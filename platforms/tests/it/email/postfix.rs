@@ -33,7 +33,7 @@ impl Postfix {
         self.words.get(key).unwrap_or_else(|| panic!("{VARIABLE} has no `{key}=`"))
     }
 
-    /// For one of its three ports: `plain`, `submission` or `tls`.
+    /// For one of its ports: `plain`, `submission`, `tls` or `old`.
     pub(super) fn config(&self, port: &str, security: Security) -> EmailConfig {
         let mut config = EmailConfig::new(self.word("host"), "Acme Alerts <alerts@example.org>");
         config.port = Some(self.word(port).parse().expect("a port"));
@@ -48,6 +48,11 @@ impl Postfix {
         config.username = Some(self.word("user").to_owned());
         config.password = Some(Secret::new(self.word("password")));
         config
+    }
+
+    /// The certificate of a client and its key, as files.
+    pub(super) fn client_certificate(&self) -> (PathBuf, PathBuf) {
+        (PathBuf::from(self.word("cert")), PathBuf::from(self.word("key")))
     }
 
     /// The mail of this envelope in a user's Maildir. Delivery is asynchronous, so this looks until it is there.

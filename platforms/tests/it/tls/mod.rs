@@ -1,7 +1,9 @@
 //! TLS over real sockets: who is trusted, and that nothing is sent to who is not.
 //!
-//! The key and the certificate beside this file are for `hooks.example.com`, valid for a hundred years, and worth
-//! nothing.
+//! The keys and the certificates beside this file are for `hooks.example.com` and a client of it, valid for a hundred
+//! years, and worth nothing.
+
+pub mod identity;
 
 use std::{net::SocketAddr, sync::Arc};
 

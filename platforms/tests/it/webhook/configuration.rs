@@ -19,7 +19,7 @@ fn a_table_that_cannot_work_is_refused_at_the_key_and_without_its_secrets() {
         (json!({"url": "https://10.0.0.1/s3cret"}), "url", "allow_private_networks = true"),
         (json!({"url": url, "methd": "PUT"}), "methd", "unknown field"),
         (json!({"url": url, "method": "GET"}), "method", "`POST`, `PUT`, `PATCH`"),
-        (json!({"url": url, "body": "template"}), "body", "`event`, `cloudevents`, `raw`, `form`"),
+        (json!({"url": url, "body": "xml"}), "body", "`event`, `cloudevents`, `template`, `raw`, `form`"),
         (json!({"url": url, "headers": {"a b": "s3cret"}}), "headers.a b", "not a header's name"),
         (json!({"url": url, "headers": {"x": "s3\r\ncret: 1"}}), "headers.x", "line break"),
         (json!({"url": url, "headers": {"Host": "s3cret"}}), "headers.Host", "belongs to the transport"),
@@ -36,8 +36,48 @@ fn a_table_that_cannot_work_is_refused_at_the_key_and_without_its_secrets() {
         (json!({"url": url, "receipt_field": "id"}), "receipt_field", "JSON pointer"),
         (json!({"url": url, "success_body": {"equals": 1}}), "success_body.equals", "needs `pointer`"),
         (json!({"url": url, "success_body": {"pointer": "/a"}}), "success_body", "exactly one of"),
-        (json!({"url": url, "body": "cloudevents"}), "cloudevents_source", "is needed"),
-        (json!({"url": url, "cloudevents_source": "/x"}), "cloudevents_source", "means nothing"),
+        (json!({"url": url, "success_body": {"contains": "a", "matches": "b"}}), "success_body", "exactly one of"),
+        (json!({"url": url, "success_body": {"matches": "("}}), "success_body.matches", "unclosed group"),
+        (json!({"url": url, "success_body": {"matches": "(?:a{999}){999}"}}), "success_body.matches", "size limit"),
+        (json!({"url": url, "body": "cloudevents"}), "cloudevents", "is needed"),
+        (json!({"url": url, "cloudevents": {"source": "/x"}}), "cloudevents", "means nothing"),
+        (json!({"url": url, "body": "cloudevents", "cloudevents": {}}), "cloudevents", "`source`"),
+        (json!({"url": url, "body": "template"}), "template", "is needed"),
+        (json!({"url": url, "handshake": {"origin": "my hub"}}), "handshake.origin", "not a DNS name"),
+        (json!({"url": url, "handshake": {"origin": "a.example", "rate": 0}}), "handshake.rate", "1 or more"),
+        (
+            json!({"url": url, "handshake": {"origin": "a.example"}, "headers": {"webhook-request-origin": "x"}}),
+            "headers.webhook-request-origin",
+            "set by notifyhub itself",
+        ),
+        (json!({"url": url, "max_batch": 0}), "max_batch", "expected 1 to 1000"),
+        (json!({"url": url, "max_batch": 1001}), "max_batch", "expected 1 to 1000"),
+        (json!({"url": url, "max_batch": 5, "body": "raw"}), "max_batch", "event, cloudevents or template"),
+        (json!({"url": url, "max_batch": 5, "body": "form"}), "max_batch", "event, cloudevents or template"),
+        (
+            json!({"url": url, "max_batch": 5, "body": "cloudevents", "cloudevents": {"source": "/x"}}),
+            "max_batch",
+            "cloudevents.mode = \"batched\"",
+        ),
+        (
+            json!({"url": url, "max_batch": 5, "body": "template", "template": "{{ id }}", "content_type": "text/plain"}),
+            "max_batch",
+            "a template that is JSON",
+        ),
+        (json!({"url": url, "batch_format": "ndjson"}), "batch_format", "without `max_batch`"),
+        (json!({"url": url, "batch_results": "/results"}), "batch_results", "without `max_batch`"),
+        (json!({"url": url, "max_batch": 5, "batch_results": "results"}), "batch_results", "JSON pointer"),
+        (json!({"url": url, "max_batch": 5, "batch_format": "csv"}), "batch_format", "`array` or `ndjson`"),
+        (
+            json!({"url": url, "batch_format": "ndjson", "body": "cloudevents", "cloudevents": {"source": "/x", "mode": "batched"}}),
+            "batch_format",
+            "is an array",
+        ),
+        (json!({"url": url, "max_batch": 5, "headers": {"x": "{{ kind }}"}}), "headers.x", "several messages"),
+        (json!({"url": url, "template": "s3cret"}), "template", "means nothing"),
+        (json!({"url": url, "headers": {"x": "{{ s3cret }}"}}), "headers.x", "known are: id, time"),
+        (json!({"url": url, "headers": {"x": "s3cret {{ kind"}}), "headers.x", "known are: id, time"),
+        (json!({"url": url, "headers": {"x": "s3\ncret {{ kind }}"}}), "headers.x", "line break"),
     ] {
         let error = build(table, &strict_parts()).map(|_| ()).expect_err(key);
         assert_eq!(error.key.as_deref(), Some(key), "{error}");
@@ -85,6 +125,6 @@ fn a_url_that_names_no_host_shows_what_one_looks_like() {
 fn the_schema_names_every_key() {
     let schema = Registry::builtin().schema("webhook").expect("a schema");
     let properties = schema.get("properties").and_then(|found| found.as_object()).expect("an object");
-    assert_eq!(properties.len(), 19);
+    assert_eq!(properties.len(), 25);
     assert_eq!(schema.get("additionalProperties"), Some(&json!(false)));
 }

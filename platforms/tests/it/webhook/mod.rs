@@ -1,18 +1,24 @@
 //! The webhook adapter: bytes on the wire, verdicts, configuration.
 
+mod batches;
+mod cloudevents;
 mod configuration;
+mod handshake;
+mod identity;
 mod recipients;
+mod templates;
 mod verdicts;
 mod wire;
 
 use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant, SystemTime},
 };
 
+use async_trait::async_trait;
 use notifyhub_platforms::{
     Platform, Registry,
-    contract::{ConfigError, Envelope, EnvelopeId, Message, Parts},
+    contract::{Clock, ConfigError, Envelope, EnvelopeId, Message, Parts},
     http::{ReqwestTransport, TransportConfig},
     testkit::{Answer, FaultServer, FixedClock, RecordedRequest},
 };
@@ -29,6 +35,41 @@ fn wall() -> SystemTime {
 fn parts() -> Parts {
     let transport = ReqwestTransport::new(TransportConfig::default()).expect("root certificates");
     Parts { transport: Arc::new(transport), clock: Arc::new(FixedClock::at_unix(NOW)), allow_private_networks: true }
+}
+
+/// A clock that is moved by hand.
+struct MovedClock {
+    start: FixedClock,
+    moved: Mutex<Duration>,
+}
+
+impl MovedClock {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { start: FixedClock::at_unix(NOW), moved: Mutex::default() })
+    }
+
+    fn forward(&self, by: Duration) {
+        *self.moved.lock().expect("nobody panics with it") += by;
+    }
+
+    fn moved(&self) -> Duration {
+        *self.moved.lock().expect("nobody panics with it")
+    }
+}
+
+#[async_trait]
+impl Clock for MovedClock {
+    fn now(&self) -> Instant {
+        self.start.now() + self.moved()
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.start.wall() + self.moved()
+    }
+
+    async fn sleep_until(&self, _: Instant) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Parts as an engine passes them: nothing is trusted that the table does not allow.

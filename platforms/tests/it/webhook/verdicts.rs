@@ -90,6 +90,8 @@ async fn a_receiver_that_lies_with_200_is_seen_through() {
     let equals = json!({"success_body": {"pointer": "/ok", "equals": true}});
     let contains = json!({"success_body": {"contains": "queued"}});
     let both = json!({"success_body": {"pointer": "/state", "contains": "queue"}});
+    let matches = json!({"success_body": {"matches": r"(?i)^ok( \d+)?\s*$"}});
+    let matches_at = json!({"success_body": {"pointer": "/code", "matches": "^2..$"}});
     for (keys, body, expected) in [
         (&equals, r#"{"ok":true}"#, None),
         (&equals, r#"{"ok":false}"#, Some(ErrorKind::Unexpected)),
@@ -101,6 +103,12 @@ async fn a_receiver_that_lies_with_200_is_seen_through() {
         (&both, r#"{"state":"queued"}"#, None),
         (&both, r#"{"state":["queued"]}"#, Some(ErrorKind::Unexpected)),
         (&both, "queued", Some(ErrorKind::Ambiguous)),
+        (&matches, "OK 17\n", None),
+        (&matches, "not ok", Some(ErrorKind::Unexpected)),
+        (&matches_at, r#"{"code":204}"#, None),
+        (&matches_at, r#"{"code":500}"#, Some(ErrorKind::Unexpected)),
+        (&matches_at, "204", Some(ErrorKind::Unexpected)),
+        (&matches_at, "{", Some(ErrorKind::Ambiguous)),
     ] {
         let found = outcome(keys.clone(), Answer::json(200, body)).await.err().map(|error| error.kind());
         assert_eq!(found, expected, "{body}");

@@ -25,6 +25,9 @@ fn every_refusal_has_its_kind() {
         (400, 50006, InvalidMessage),
         (400, 50109, InvalidMessage),
         (400, 220_001, Unauthorized),
+        (400, 220_003, Unauthorized),
+        (400, 50008, InvalidRecipient),
+        (403, 50007, InvalidRecipient),
         (404, 10015, Unauthorized),
         (401, 50027, Unauthorized),
         (404, 10003, InvalidRecipient),
@@ -38,16 +41,18 @@ fn every_refusal_has_its_kind() {
         (403, 99999, Unauthorized),
         (500, 50035, Unavailable),
         (502, 0, Unavailable),
+        (401, 0, Unauthorized),
     ] {
         let found = error(status, &[], &json!({"code": code, "message": "m"}).to_string());
         assert_eq!(found.kind(), kind, "{status} {code}");
-        let shown = if status < 500 { code.to_string() } else { status.to_string() };
+        let shown = if status < 500 && code != 0 { code.to_string() } else { status.to_string() };
         assert_eq!(found.code(), Some(shown.as_str()));
     }
     for (status, body, kind) in [
         (400, "<html>", InvalidMessage),
         (401, "", Unauthorized),
         (413, "", InvalidMessage),
+        (403, "<html>error code: 1010", Unauthorized),
         (404, "null", InvalidRecipient),
         (503, "", Unavailable),
         (302, "", Unauthorized),
@@ -80,6 +85,8 @@ fn a_rate_limit_says_how_long_and_for_whom() {
         (&[("x-ratelimit-scope", "shared")], r#"{"retry_after":2}"#, 2_000, Target),
         (&[("x-ratelimit-scope", "user")], r#"{"retry_after":2}"#, 2_000, Lane),
         (&[("x-ratelimit-reset-after", "1.5")], "{}", 1_500, Lane),
+        (&[("retry-after", "Tue, 14 Nov 2023 22:13:50 GMT")], "{}", 30_000, Lane),
+        (&[("retry-after", "0.5")], "{}", 500, Lane),
         (&[("retry-after", "7")], "<html>", 7_000, platform),
         (&[], "<html>error code: 1015", 600_000, platform),
         (&[], "", 600_000, platform),
@@ -90,6 +97,22 @@ fn a_rate_limit_says_how_long_and_for_whom() {
             (RateLimited, Some(Duration::from_millis(millis)), scope),
             "{body}"
         );
+    }
+}
+
+#[test]
+fn a_bucket_of_a_bot_is_one_channel() {
+    let bot = discord(DiscordConfig { token: Some(Secret::new("s3cret")), ..DiscordConfig::default() });
+    for (headers, body, scope) in [
+        (&[][..], r#"{"retry_after":0.65}"#, Target),
+        (&[("x-ratelimit-scope", "user")], r#"{"retry_after":2}"#, Target),
+        (&[("x-ratelimit-scope", "shared")], r#"{"retry_after":2}"#, Target),
+        (&[], r#"{"retry_after":2,"global":true}"#, LimitScope::Platform),
+        (&[("x-ratelimit-scope", "global")], r#"{"retry_after":2}"#, LimitScope::Platform),
+        (&[], "<html>", LimitScope::Platform),
+    ] {
+        let error = bot.classify(&answer(429, headers, body)).expect_err(body);
+        assert_eq!((error.kind(), error.scope()), (RateLimited, scope), "{body}");
     }
 }
 

@@ -32,6 +32,8 @@ fn every_way_to_write_a_webhook_leads_to_the_same_place() {
 #[test]
 fn a_table_that_cannot_work_is_refused_with_the_way_out() {
     let url = |url: &str| DiscordConfig::new(Secret::new(url));
+    let bot = || DiscordConfig { token: Some(Secret::new("s3cret")), ..DiscordConfig::default() };
+    let forum = |tags: usize| DiscordConfig { thread_name: Some("t".into()), applied_tags: vec![THREAD.into(); tags], ..hook() };
     let long = "x".repeat(101);
     for (config, part) in [
         (url("s3cret"), "`webhook_url`: is no URL"),
@@ -48,6 +50,20 @@ fn a_table_that_cannot_work_is_refused_with_the_way_out() {
         (DiscordConfig { thread_id: Some("general".into()), ..hook() }, "`thread_id`"),
         (DiscordConfig { thread_name: Some(long), ..hook() }, "`thread_name`"),
         (DiscordConfig { applied_tags: vec!["red".into()], ..hook() }, "`applied_tags`"),
+        (forum(6), "`applied_tags`: holds at most 5"),
+        (DiscordConfig { thread_name: None, ..forum(1) }, "`applied_tags`: tags new threads only"),
+        (DiscordConfig::default(), "give `webhook_url`"),
+        (DiscordConfig { webhook_url: Some(Secret::new(HOOK)), ..bot() }, "give one of them"),
+        (DiscordConfig { token: Some(Secret::new("Bot s3cret")), ..bot() }, "`token`: is no token"),
+        (DiscordConfig { token: Some(Secret::new("")), ..bot() }, "`token`: is no token"),
+        (DiscordConfig { base_url: Some("http://x.example/s3cret".into()), ..bot() }, "`base_url`"),
+        (DiscordConfig { username: Some("hub".into()), ..bot() }, "`username`: works with `webhook_url` only"),
+        (DiscordConfig { avatar_url: Some("https://x.example".into()), ..bot() }, "`avatar_url`"),
+        (
+            DiscordConfig { thread_id: Some(THREAD.into()), ..bot() },
+            "`thread_id`: works with `webhook_url` only: with a `token` the",
+        ),
+        (DiscordConfig { thread_name: Some("t".into()), ..bot() }, "`thread_name`"),
     ] {
         let error = Discord::build(config, &parts(&ScriptedTransport::new())).err().expect("refused").to_string();
         assert!(error.contains(part) && !error.contains("s3cret"), "{error}");
@@ -85,7 +101,7 @@ fn apprise_urls_are_understood() {
         ("discord://1180/to-k_en/?thread=1180000000000000009", Some(THREAD), None),
     ] {
         let target = Discord::from_url(url).expect(url);
-        assert_eq!(target.config.webhook_url.expose(), "https://discord.com/api/webhooks/1180/to-k_en");
+        assert_eq!(target.config.webhook_url.as_ref().map(Secret::expose), Some("https://discord.com/api/webhooks/1180/to-k_en"));
         assert_eq!((target.recipient.as_deref(), target.config.username.as_deref()), (recipient, name));
     }
     for url in [

@@ -122,6 +122,14 @@ fn low_priority_is_silent_only_where_the_table_says_so() {
 }
 
 #[test]
+fn previews_of_links_can_be_left_out_of_what_has_no_embeds() {
+    let bare = |silent| DiscordConfig { link_previews: false, silent, ..hook() };
+    assert_eq!(sent(bare(false), Message::text("https://x.example")).1["flags"], 4);
+    assert!(sent(bare(true), Message::text("b").priority(Priority::Low)).1["flags"] == 4096, "the flag would hide the embed");
+    assert!(payload(Message::text("https://x.example")).get("flags").is_none());
+}
+
+#[test]
 fn a_forum_thread_is_opened_unless_the_message_goes_into_one() {
     let forum = || DiscordConfig { thread_name: Some("alerts".into()), applied_tags: vec![THREAD.into()], ..hook() };
     let (_, opened) = sent(forum(), Message::text("b"));
@@ -140,6 +148,43 @@ fn raw_keys_come_last() {
 }
 
 #[test]
+fn raw_flags_are_added_and_components_alone_leave_nothing_beside_them() {
+    let with = |raw: Value| {
+        let mut message = Message::text("b").priority(Priority::Low);
+        message.extras_mut().raw.insert("discord".into(), raw);
+        sent(DiscordConfig { silent: true, ..hook() }, message).1
+    };
+    let added = with(json!({"flags": 4}));
+    assert_eq!((&added["flags"], added["embeds"].is_array()), (&json!(4 | 4096), true));
+    let component = json!([{"type": 10, "content": "b"}]);
+    assert_eq!(
+        with(json!({"flags": 32768, "components": component})),
+        json!({"allowed_mentions": {"parse": []}, "flags": 32768 | 4096, "components": component})
+    );
+}
+
+#[test]
+fn a_text_becomes_an_embed_one_character_past_the_limit_of_content() {
+    let emoji = "👍🏽";
+    let fits = emoji.repeat(1_000);
+    assert_eq!(payload(Message::text(fits.clone()))["content"], fits);
+    let over = payload(Message::text(format!("{fits}x")));
+    assert_eq!((over.get("content"), &over["embeds"][0]["description"]), (None, &json!(format!("{fits}x"))));
+    let cut = payload(Message::text(emoji.repeat(3_001)));
+    let descriptions: Vec<&str> =
+        cut["embeds"].as_array().into_iter().flatten().filter_map(|embed| embed["description"].as_str()).collect();
+    let whole = descriptions.concat();
+    assert!(whole.ends_with('…') && whole.trim_end_matches('…').chars().count().is_multiple_of(2), "no emoji is halved");
+}
+
+#[test]
+fn buttons_alone_are_a_message() {
+    let mut message = Message::text("");
+    message.extras_mut().click_url = Some("https://click.example".into());
+    assert_eq!(payload(message)["components"][0]["components"][0]["label"], "Open");
+}
+
+#[test]
 fn what_can_never_be_accepted_is_refused() {
     let with = |change: fn(&mut crate::contract::Extras)| {
         let mut message = Message::text("b");
@@ -151,6 +196,7 @@ fn what_can_never_be_accepted_is_refused() {
         with(|extras| extras.mentions = vec![Mention::User("ada".into())]),
         with(|extras| extras.mentions = (0..101).map(|n| Mention::User(format!("11800000000000{n:05}"))).collect()),
         with(|extras| extras.attachments = vec![file("x", AttachmentContent::Bytes("x".into())); 11]),
+        with(|extras| extras.attachments = vec![file("x", AttachmentContent::Bytes(vec![0; 13 * 1024 * 1024].into())); 2]),
         with(|extras| drop(extras.raw.insert("discord".into(), json!("text")))),
     ] {
         let error = discord(hook()).request(&envelope(None, message)).expect_err("refused");

@@ -1,7 +1,9 @@
 //! Discord's promises, without a network.
 
 mod answers;
+mod bot;
 mod config;
+mod forum;
 mod layout;
 
 use std::{sync::Arc, time::SystemTime};

@@ -1,55 +1,30 @@
-//! Local sinks: files and the console, with real files and real pipes.
+//! Files: whole lines, rotation, and what goes wrong with them.
 
-use std::{
-    fs,
-    io::{self, Read},
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::SystemTime};
 
 use notifyhub_platforms::{
     Registry,
-    contract::{Adapter, Envelope, EnvelopeId, ErrorKind, Field, Message, Parts, Platform, Priority, RecipientRule},
-    generic::{
-        console::{Console, ConsoleFormat},
-        file::{FileConfig, FileFormat, FileLog, Fsync},
-    },
-    testkit::{ScriptedTransport, TokioClock},
+    contract::{Adapter, ErrorKind, Field, Message, Parts, Platform, Priority},
+    generic::file::{FileConfig, FileFormat, FileLog, Fsync},
+    testkit::FixedClock,
 };
 use serde_json::{Value, json};
 
-fn parts(is_operator: bool) -> Parts {
-    Parts { transport: Arc::new(ScriptedTransport::new()), clock: Arc::new(TokioClock), allow_private_networks: is_operator }
-}
+use super::{HOSTILE, envelope, parts};
 
-fn envelope(id: u128, message: Message) -> Envelope {
-    Envelope {
-        id: EnvelopeId::new(id),
-        recipient: None,
-        message: Arc::new(message),
-        attempt: 1,
-        correlation_id: Some("c-1".into()),
-        accepted_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_250),
-    }
-}
-
-fn log(path: &Path) -> FileLog {
+pub(super) fn log(path: &Path) -> FileLog {
     FileLog::build(FileConfig::new(path), &parts(false)).expect("a good configuration")
 }
 
-fn log_with(path: &Path, adjust: impl FnOnce(&mut FileConfig)) -> FileLog {
+pub(super) fn log_with(path: &Path, adjust: impl FnOnce(&mut FileConfig)) -> FileLog {
     let mut config = FileConfig::new(path);
     adjust(&mut config);
     FileLog::build(config, &parts(false)).expect("a good configuration")
 }
 
-fn lines(path: &Path) -> Vec<String> {
+pub(super) fn lines(path: &Path) -> Vec<String> {
     fs::read_to_string(path).expect("the file is there").lines().map(str::to_owned).collect()
 }
-
-const HOSTILE: &str = "a\nb\r\u{1b}[2Jc\u{9b}31m\u{2028}\u{202e}\0 \\n \u{7}é🎉";
 
 #[tokio::test]
 async fn a_message_is_one_json_object_on_one_line() {
@@ -174,36 +149,74 @@ async fn a_full_file_is_rotated_and_the_oldest_goes() {
 }
 
 #[tokio::test]
+async fn a_file_of_an_earlier_day_is_rotated_once_a_day() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("out");
+    let now = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_secs();
+    let on_day = |days: u64| {
+        let clock = Arc::new(FixedClock::at_unix(now + days * 86_400));
+        let mut config = FileConfig::new(&path);
+        config.rotate_daily = true;
+        FileLog::build(config, &Parts { clock, ..parts(false) }).expect("a good configuration")
+    };
+    let today = on_day(0);
+    for count in 1..=2 {
+        today.send(&envelope(count, Message::text(format!("line {count}")))).await.expect("written");
+    }
+    let later = on_day(2);
+    later.check().await.expect("writable");
+    assert!(!folder.path().join("out.1").exists(), "a check moves nothing");
+    for count in 3..=4 {
+        later.send(&envelope(count, Message::text(format!("line {count}")))).await.expect("written");
+    }
+    assert_eq!((lines(&path).len(), lines(&folder.path().join("out.1")).len()), (2, 2));
+    assert!(!folder.path().join("out.2").exists());
+}
+
+#[tokio::test]
+async fn a_template_says_what_a_line_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("out");
+    let platform = log_with(&path, |config| {
+        config.format = FileFormat::Template;
+        config.template = Some("{date}\t{title}\t{body}".into());
+    });
+    platform.send(&envelope(1, Message::text(HOSTILE).title("Disk\tfull"))).await.expect("written");
+    assert_eq!(lines(&path), ["2026-09-21\tDisk\\tfull\ta\\nb\\r\\u001b[2Jc\\u009b31m\\u2028\\u202e\\u0000 \\\\n \\u0007é🎉"]);
+    assert!(!platform.capabilities().attachments && log(&path).capabilities().attachments);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_missing_is_named_with_the_command_that_makes_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("a/b");
+    let said = format!(
+        "unauthorized: the folder does not exist: create it (mkdir -p {}) and let notifyhub write there",
+        missing.display()
+    );
+    let platform = log(&missing.join("out"));
+    assert_eq!(platform.check().await.expect_err("missing").to_string(), said);
+    assert_eq!(platform.send(&envelope(1, Message::text("x"))).await.expect_err("missing").to_string(), said);
+    let rooted = log_with(&missing, |config| config.root = config.path.take());
+    assert_eq!(rooted.check().await.expect_err("missing").to_string(), said);
+}
+
+#[tokio::test]
 async fn what_needs_the_operator_is_told_from_what_may_pass() {
     let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("one"), "").expect("written");
     for (path, kind) in [
         (folder.path().join("missing/out"), ErrorKind::Unauthorized),
         (folder.path().to_owned(), ErrorKind::Unauthorized),
         ("/dev/full".into(), ErrorKind::Unauthorized),
         ("/proc/notifyhub".into(), ErrorKind::Unauthorized),
+        (folder.path().join("one/below"), ErrorKind::Unauthorized),
     ] {
         let platform = log(&path);
         let error = platform.send(&envelope(1, Message::text("x"))).await.expect_err("not writable");
         assert_eq!(error.kind(), kind, "{error}");
         assert_eq!(platform.check().await.expect_err("not writable").kind(), kind);
     }
-}
-
-#[tokio::test]
-async fn a_recipient_is_a_plain_name_below_the_root() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let platform = log_with(folder.path(), |config| {
-        config.root = config.path.take();
-    });
-    assert_eq!(platform.capabilities().recipient, RecipientRule::Required);
-    for name in ["", ".", "..", "../x", "a/b", "/etc/passwd", ".hidden", "a\0", "a\nb", "a\\b"] {
-        assert_eq!(platform.verify(Some(name)).expect_err(name).kind(), ErrorKind::InvalidRecipient);
-    }
-    let mut audit = envelope(1, Message::text("x"));
-    audit.recipient = Some("audit.ndjson".into());
-    platform.send(&audit).await.expect("written");
-    assert_eq!(lines(&folder.path().join("audit.ndjson")).len(), 1);
-    assert_eq!(log(&folder.path().join("one")).verify(Some("other")).expect_err("one file").kind(), ErrorKind::InvalidRecipient);
 }
 
 #[tokio::test]
@@ -216,6 +229,10 @@ async fn only_the_operator_names_files_by_url() {
     let target = registry.from_url(&url, &parts(true)).expect("the operator's own");
     target.platform.send(&envelope(1, Message::text("hello"))).await.expect("written");
     assert!(lines(&folder.path().join("out.log"))[0].ends_with(" hello"));
+    let braces = format!("file://{}/%7Bkind%7D?fsync=batch", folder.path().display());
+    let target = registry.from_url(&braces, &parts(true)).expect("a name like any other");
+    target.platform.send(&envelope(1, Message::text("hello"))).await.expect("written");
+    assert!(folder.path().join("{kind}").exists());
     for url in ["file://", "file://host/x", "file:///x?mode=777", "console://printer", "console://?format=xml"] {
         assert!(registry.from_url(url, &parts(true)).is_err(), "{url}");
     }
@@ -231,43 +248,22 @@ fn a_file_table_that_cannot_work_names_the_key() {
         (json!({"path": "/x", "rotate_bytes": 0}), "rotate_bytes"),
         (json!({"path": "/x", "keep": 0}), "keep"),
         (json!({"path": "/x", "fsync": "sometimes"}), "fsync"),
+        (json!({"path": "/x", "format": "template"}), "template"),
+        (json!({"path": "/x", "format": "template", "template": "{x}"}), "template"),
+        (json!({"path": "/x", "template": "{title}"}), "template"),
+        (json!({"path": "/x/{title", "root": "/x"}), "path"),
+        (json!({"path": "{title}", "root": "/x"}), "path"),
+        (json!({"path": "{kind}/{nobody}", "root": "/x"}), "path"),
+        (json!({"path": "/x/{date}"}), "root"),
+        (json!({"path": "../y", "root": "/x"}), "path"),
+        (json!({"path": "/y/z", "root": "/x"}), "path"),
+        (json!({"path": "/x/../y", "root": "/x"}), "path"),
+        (json!({"path": "{kind}/..", "root": "/x"}), "path"),
+        (json!({"path": "{kind}/../../y", "root": "/x"}), "path"),
         (json!({"path": "/x", "is_from_url": true}), "is_from_url"),
     ] {
         let error =
             Registry::builtin().build("file", table.clone(), &parts(true)).err().unwrap_or_else(|| panic!("{table} is refused"));
         assert_eq!(error.key.as_deref(), Some(key), "{error}");
     }
-}
-
-#[tokio::test]
-async fn the_console_gets_one_line_per_message_that_no_message_can_forge() {
-    let (mut reader, writer) = io::pipe().expect("a pipe");
-    let console = Console::to(writer, ConsoleFormat::Text);
-    let mut first = envelope(1, Message::text(HOSTILE).priority(Priority::Urgent));
-    first.recipient = Some("#al\nerts".into());
-    console.send(&first).await.expect("written");
-    console.send(&envelope(2, Message::html("<b>bold</b> &amp; more"))).await.expect("written");
-    drop(console);
-    let mut text = String::new();
-    reader.read_to_string(&mut text).expect("UTF-8");
-    assert_eq!(
-        text,
-        "2026-09-21T14:13:20.250Z urgent [#al\\nerts] a\\nb\\r\\u001b[2Jc\\u009b31m\\u2028\\u202e\\u0000 \\\\n \\u0007é🎉\n2026-09-21T14:13:20.250Z normal bold & more\n"
-    );
-}
-
-#[tokio::test]
-async fn a_console_nobody_reads_needs_the_operator() {
-    let (reader, writer) = io::pipe().expect("a pipe");
-    drop(reader);
-    let error = Console::to(writer, ConsoleFormat::Json).send(&envelope(1, Message::text("x"))).await.expect_err("broken pipe");
-    assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
-}
-
-#[tokio::test]
-async fn a_full_disk_is_unavailable() {
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has /dev/full");
-    assert!(full.metadata().expect("there").rdev() != 0);
-    let error = Console::to(full, ConsoleFormat::Json).send(&envelope(1, Message::text("x"))).await.expect_err("full");
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
 }

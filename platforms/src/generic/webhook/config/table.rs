@@ -1,11 +1,11 @@
-//! The keys of a `type = "webhook"` table.
+//! The table itself.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
+use super::{Auth, BatchFormat, BodyKind, ClientCertificate, CloudEventsConfig, HandshakeConfig, SuccessBody, WaitField};
 use crate::contract::Secret;
 
 /// The keys of a `type = "webhook"` table.
@@ -17,21 +17,42 @@ pub struct WebhookConfig {
     pub url: Option<Secret>,
     /// The HTTP method. Default: POST.
     pub method: WebhookMethod,
-    /// Headers of every request. They go to all recipients: credentials belong in `auth`. Default: none.
+    /// Headers of every request; values may hold placeholders as `template` may, and one that is empty for a message is
+    /// left out. They go to all recipients: credentials belong in `auth`. Default: none.
     pub headers: BTreeMap<String, Secret>,
     /// Query parameters added to every URL. They go to all recipients. Default: none.
     pub query: BTreeMap<String, Secret>,
     /// How requests to `url` and its origin authorize themselves. Default: not at all.
     pub auth: Auth,
+    /// The certificate shown to servers of the origin of `url` that ask for one. Default: none.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Ask every URL for permission before it is sent to, as CloudEvents webhooks do (`OPTIONS`). Default: nobody is asked.
+    pub handshake: Option<HandshakeConfig>,
     /// Standard Webhooks keys, `whsec_…` or `whsk_…`: all of them sign. Default: unsigned.
     pub signing_secrets: Vec<Secret>,
     /// The secret of an `X-Hub-Signature-256` header. Default: none.
     pub hub_signature: Option<Secret>,
     /// What the body is. Default: an event.
     pub body: BodyKind,
-    /// The `source` of CloudEvents, a URI reference; needed with `body = "cloudevents"`, meaningless without.
-    pub cloudevents_source: Option<String>,
-    /// The `content-type`. Default: what fits the body.
+    /// The attributes of events; needed with `body = "cloudevents"`, meaningless without.
+    pub cloudevents: Option<CloudEventsConfig>,
+    /// The text that is sent, with placeholders such as `{{ title }}` for the message's values; needed with
+    /// `body = "template"`, meaningless without. The `content_type` decides how values are escaped; JSON stays JSON.
+    /// Placeholders: id, time, `unix_time`, title, body, text (the body as plain text), format, priority, kind, `image_url`,
+    /// `click_url`, `thread_key`, `correlation_id`, fields, fields.NAME, actions, mentions, data (the whole message), raw,
+    /// raw.NAME (of the caller's `raw.webhook`).
+    pub template: Option<String>,
+    /// Most messages of one request, 1 to 1000; each is then a member of a list, also where it is alone, and holds its
+    /// own id. Default: one message per request, no list.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_batch: Option<usize>,
+    /// What the list is. Default: a JSON array.
+    pub batch_format: Option<BatchFormat>,
+    /// JSON pointer to the list of results in an accepting answer, one for each message, in order: a status, or an object
+    /// with a `status` in which `success_body`, `receipt_field` and `retry_after_field` look. Default: all share the
+    /// answer's outcome.
+    pub batch_results: Option<String>,
+    /// The `content-type`. Default: what fits the body, JSON for a template.
     pub content_type: Option<String>,
     /// Statuses that accept. Default: 200 to 299.
     pub success_status: Vec<u16>,
@@ -64,89 +85,4 @@ pub enum WebhookMethod {
     Put,
     /// For receivers that change what is at the URL.
     Patch,
-}
-
-/// How a request authorizes itself.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Auth {
-    /// Not at all.
-    #[default]
-    None,
-    /// `Authorization: Bearer …`.
-    Bearer {
-        /// The token.
-        token: Secret,
-    },
-    /// `Authorization: Basic …` (RFC 7617).
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-    /// A key in a header.
-    Header {
-        /// The header's name.
-        name: String,
-        /// The key.
-        value: Secret,
-    },
-    /// A key in the query.
-    Query {
-        /// The parameter's name.
-        name: String,
-        /// The key.
-        value: Secret,
-    },
-}
-
-/// What the body of a request is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BodyKind {
-    /// A Standard Webhooks event.
-    #[default]
-    Event,
-    /// A CloudEvents 1.0 event in structured mode.
-    CloudEvents,
-    /// The message's body alone.
-    Raw,
-    /// A form (`application/x-www-form-urlencoded`).
-    Form,
-}
-
-/// What an accepting body says: the value at `pointer` equals, or the text (at `pointer`, if given) contains.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SuccessBody {
-    /// JSON pointer (RFC 6901) into the body. Default: the whole body as text.
-    pub pointer: Option<String>,
-    /// The value that must be at `pointer`.
-    pub equals: Option<Value>,
-    /// Text that must be contained.
-    pub contains: Option<String>,
-}
-
-/// Where a body says how long to wait.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WaitField {
-    /// JSON pointer (RFC 6901) to a number.
-    pub pointer: String,
-    /// What it counts. Default: seconds.
-    #[serde(default)]
-    pub unit: WaitUnit,
-}
-
-/// What a wait counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum WaitUnit {
-    /// Seconds, whole or decimal.
-    #[default]
-    #[serde(rename = "s")]
-    Seconds,
-    /// Milliseconds.
-    #[serde(rename = "ms")]
-    Milliseconds,
 }

@@ -1,0 +1,43 @@
+//! What the scaler is told: the tasks that could be sent now and wait for nothing but a worker.
+//!
+//! A lane that rests (rate limit, `Retry-After`, linger) or has as much under way as it may is not in the ring, and so
+//! never makes the pool grow.
+
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
+
+use super::dispatcher::Dispatcher;
+
+/// A full pool is looked at this often at most: it costs a step per lane.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+impl Dispatcher {
+    /// Shows how many tasks wait for a worker, and how long the oldest of them has.
+    pub(super) fn show_demand(&mut self, now: Instant) {
+        let demand = &self.board.demand;
+        if self.ring.is_empty() {
+            if self.demand_shown.take().is_some() {
+                demand.waiting.store(0, Relaxed);
+                demand.oldest_wait_ms.store(0, Relaxed);
+            }
+            return;
+        }
+        if self.demand_shown.is_some_and(|shown| now.saturating_duration_since(shown) < LOOK_EVERY) {
+            return;
+        }
+        self.demand_shown = Some(now);
+        let wall = self.clock.wall();
+        let (mut waiting, mut oldest) = (0, Duration::ZERO);
+        for lane in self.ring.iter().map(|index| &self.lanes[*index]) {
+            waiting += lane.queue.len();
+            let head = lane.queue.front().and_then(|key| self.ledger.get(*key));
+            let waited = head.map_or(Duration::ZERO, |held| held.waited(now, wall));
+            let runnable = lane.runnable_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+            oldest = oldest.max(waited.min(runnable));
+        }
+        demand.waiting.store(waiting as u64, Relaxed);
+        demand.oldest_wait_ms.store(oldest.as_millis() as u64, Relaxed);
+    }
+}
