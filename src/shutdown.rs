@@ -10,7 +10,8 @@ use crate::clock::Clock;
 /// How long stopped tasks are waited for.
 const STOPPED_WITHIN: Duration = Duration::from_secs(1);
 
-/// A set of tasks that end together, in two steps: first they are asked to drain, then they are stopped.
+/// A set of tasks that end together, in two steps: first they are asked to drain, then they are stopped. What only
+/// [serves](Scope::spawn_until_stopped) them is stopped when they have ended.
 ///
 /// Every loop of the engine is `select! { work, scope.draining() }`; what holds no work of its own may ignore
 /// draining and be stopped.
@@ -18,8 +19,10 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(1);
 pub struct Scope {
     tracker: TaskTracker,
     guests: TaskTracker,
+    servants: TaskTracker,
     draining: CancellationToken,
     stopped: CancellationToken,
+    over: CancellationToken,
     runtime: Handle,
 }
 
@@ -29,8 +32,10 @@ impl Scope {
         Self {
             tracker: TaskTracker::new(),
             guests: TaskTracker::new(),
+            servants: TaskTracker::new(),
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
+            over: CancellationToken::new(),
             runtime,
         }
     }
@@ -55,6 +60,18 @@ impl Scope {
         self.tracker.spawn_on(task, runtime)
     }
 
+    /// Spawns a task that serves the others to their end: [`finish`](Scope::finish) stops it, by dropping its future,
+    /// once they have ended.
+    pub fn spawn_until_stopped<F>(&self, future: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let over = self.over.clone();
+        let task = async move { over.run_until_cancelled_owned(future).await };
+        self.servants.spawn_on(task, &self.runtime)
+    }
+
     /// Counts a future whose task somebody in the scope owns and ends: [`finish`](Scope::finish) gives it a moment to be gone.
     pub fn guest<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         self.guests.track_future(future)
@@ -74,8 +91,7 @@ impl Scope {
     /// task is gone once its thread is free; it is waited for a moment only, since something may block the thread for good.
     pub async fn finish(&self, clock: &dyn Clock, grace: Duration) -> bool {
         self.drain();
-        self.tracker.close();
-        self.guests.close();
+        self.close();
         let in_time = within(clock, grace, self.tracker.wait()).await;
         self.stopped.cancel();
         if !in_time {
@@ -85,14 +101,23 @@ impl Scope {
             };
             within(clock, STOPPED_WITHIN, gone).await;
         }
+        self.over.cancel();
+        within(clock, STOPPED_WITHIN, self.servants.wait()).await;
         in_time
     }
 
     /// Stops all tasks at once, without waiting for them.
     pub fn abandon(&self) {
         self.drain();
-        self.tracker.close();
+        self.close();
         self.stopped.cancel();
+        self.over.cancel();
+    }
+
+    fn close(&self) {
+        self.tracker.close();
+        self.guests.close();
+        self.servants.close();
     }
 }
 
@@ -141,5 +166,20 @@ mod tests {
         let handle = scope.spawn(std::future::pending::<()>());
         assert!(!scope.finish(&SystemClock, Duration::from_secs(5)).await);
         assert!(handle.await.expect("not panicked").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_serves_the_others_is_stopped_after_them_and_holds_up_nothing() {
+        let scope = Scope::new(Handle::current());
+        let (sender, mut served) = tokio::sync::mpsc::channel::<()>(1);
+        let servant = scope.spawn_until_stopped(async move { served.recv().await.is_some() && std::future::pending().await });
+        let draining = scope.draining();
+        let other = scope.spawn(async move {
+            draining.await;
+            sender.send(()).await.is_ok()
+        });
+        assert!(scope.finish(&SystemClock, Duration::from_secs(5)).await);
+        assert_eq!(other.await.expect("not panicked"), Some(true), "it was still served");
+        assert_eq!(servant.await.expect("not panicked"), None::<bool>);
     }
 }

@@ -35,11 +35,7 @@ impl Replies {
     /// Starts waiting for `id`. Register before it can finish, or look afterwards whether it has.
     pub fn register(&self, id: NotificationId) -> Waiter {
         let mut state = self.state();
-        let slot = if state.closed {
-            Arc::new(Slot::with(None))
-        } else {
-            state.waiting.entry(id).or_default().clone()
-        };
+        let slot = if state.closed { Arc::new(Slot::with(None)) } else { state.waiting.entry(id).or_default().clone() };
         drop(state);
         Waiter { id, slot, replies: self.clone() }
     }

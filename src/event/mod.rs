@@ -18,7 +18,7 @@ use crate::task::{CorrelationId, DeadReason, LaneKey, NotificationId, PlatformNa
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Counts the hub's published events, from 1.
+    /// Counts the hub's published events, from 1. A gap is events that were dropped because they came too fast.
     pub number: u64,
     /// When (wall clock).
     pub at: SystemTime,

@@ -56,7 +56,7 @@ pub struct Services {
 pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) -> io::Result<Hub> {
     let Services { directory, urls, store, clock } = services;
     let (scope, board) = (Scope::new(planes.control), Board::default());
-    let (events, replies) = (EventBus::new(clock.clone()), Replies::default());
+    let ((events, broadcaster), replies) = (EventBus::new(clock.clone()), Replies::default());
     let (arrival_sender, arrivals) = arrivals();
     store.announce_to(arrival_sender);
     let (reports_sender, reports) = mpsc::channel(MESSAGES_MAX);
@@ -105,6 +105,7 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
         scope: scope.clone(),
         seed,
     });
+    drop(scope.spawn_until_stopped(broadcaster.run()));
     drop(scope.spawn(supervisor.run()));
     drop(scope.spawn(monitor.run()));
     drop(scope.spawn_on(dispatcher.run(), &planes.delivery));

@@ -1,113 +1,72 @@
-//! One broadcast of everything that happens; publishing never waits.
+//! Where events are published: one bounded hand-over, whoever listens.
+//!
+//! # Why a broadcaster, and not a broadcast channel?
+//!
+//! With a broadcast channel the publisher itself wakes every subscriber, so a hundred open dashboards would be paid for
+//! by the task that delivers. Here it pays one hand-over, and nothing at all while nobody listens; numbering and fanning
+//! out are the [`Broadcaster`]'s.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::{sync::Arc, time::SystemTime};
 
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::{
-    clock::Clock,
-    event::{Event, EventKind},
-    task::CorrelationId,
-};
+use super::{Broadcaster, EventStream, audience::Audience};
+use crate::{clock::Clock, event::EventKind, task::CorrelationId};
 
-/// Events a subscriber may be behind before it is dropped.
-const BACKLOG_EVENTS_MAX: usize = 1024;
+/// Events that may wait for the broadcaster.
+pub const HANDED_OVER_EVENTS_MAX: usize = 4096;
 
-/// Where events are published. With nobody listening an event is not even made.
+/// Where events are published. Cheap to clone: all clones are the same bus.
 #[derive(Clone)]
 pub struct EventBus {
-    sender: broadcast::Sender<Arc<Event>>,
-    published: Arc<AtomicU64>,
+    broadcaster: mpsc::Sender<Handed>,
+    audience: Arc<Audience>,
     clock: Arc<dyn Clock>,
 }
 
-impl EventBus {
-    /// A bus without subscribers.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG_EVENTS_MAX), published: Arc::default(), clock }
-    }
-
-    /// Publishes what `make` returns, if anybody listens.
-    pub fn publish(&self, make: impl FnOnce() -> (Option<CorrelationId>, EventKind)) {
-        if self.sender.receiver_count() == 0 {
-            return;
-        }
-        let (correlation_id, kind) = make();
-        let number = self.published.fetch_add(1, Ordering::Relaxed) + 1;
-        // An error only means that the last subscriber has just gone.
-        let _ = self.sender.send(Arc::new(Event { number, at: self.clock.wall(), correlation_id, kind }));
-    }
-
-    /// Everything that happens from now on.
-    pub fn subscribe(&self) -> EventStream {
-        EventStream { receiver: Some(self.sender.subscribe()) }
-    }
-}
-
-/// A subscription. One that falls more than 1,024 events behind is told how many it missed, and ends.
+/// An event on its way to the broadcaster, which gives it its number.
 #[derive(Debug)]
-pub struct EventStream {
-    receiver: Option<broadcast::Receiver<Arc<Event>>>,
+pub struct Handed {
+    /// When it happened.
+    pub at: SystemTime,
+    /// What it belongs to.
+    pub correlation_id: Option<CorrelationId>,
+    /// What happened.
+    pub kind: EventKind,
+    /// How many subscriptions had been made: it is for none that came later.
+    pub subscriptions: u64,
+    /// How many events had been dropped, so that the numbers show the gap where it is.
+    pub dropped: u64,
 }
 
-/// A subscriber was too slow and was dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too slow: {0} events were missed and the subscription has ended")]
-pub struct Missed(pub u64);
-
-impl EventStream {
-    /// The next event; `None` when the hub is gone or the subscription has ended. May be dropped at any time
-    /// without losing an event.
-    ///
-    /// # Errors
-    ///
-    /// [`Missed`] once, when the subscriber was too slow.
-    pub async fn next(&mut self) -> Option<Result<Arc<Event>, Missed>> {
-        match self.receiver.as_mut()?.recv().await {
-            Ok(event) => Some(Ok(event)),
-            Err(RecvError::Lagged(missed)) => {
-                self.receiver = None;
-                Some(Err(Missed(missed)))
-            }
-            Err(RecvError::Closed) => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{clock::SystemClock, task::WorkerKey};
-
-    fn started(worker: u32) -> (Option<CorrelationId>, EventKind) {
-        (None, EventKind::WorkerStarted { worker: WorkerKey { slot: worker, epoch: 1 } })
+impl EventBus {
+    /// A bus without subscribers, and what must [`run`](Broadcaster::run) for them to hear anything.
+    pub fn new(clock: Arc<dyn Clock>) -> (Self, Broadcaster) {
+        let (sender, handed) = mpsc::channel(HANDED_OVER_EVENTS_MAX);
+        let audience = Arc::<Audience>::default();
+        let broadcaster = Broadcaster::new(handed, audience.clone());
+        (Self { broadcaster: sender, audience, clock }, broadcaster)
     }
 
-    #[tokio::test]
-    async fn every_subscriber_sees_every_event_in_order() {
-        let bus = EventBus::new(Arc::new(SystemClock));
-        bus.publish(|| panic!("nobody listens, so nothing is made"));
-        let mut streams = [bus.subscribe(), bus.subscribe()];
-        (0..3).for_each(|worker| bus.publish(|| started(worker)));
-        drop(bus);
-        for stream in &mut streams {
-            for expected in 1..=3 {
-                assert_eq!(stream.next().await.expect("open").expect("in time").number, expected);
-            }
-            assert!(stream.next().await.is_none());
+    /// Publishes what `make` returns, if anybody listens. Never waits: when the broadcaster is 4,096 events behind, the
+    /// event is dropped and [counted](EventBus::dropped). Events of one publisher keep their order.
+    pub fn publish(&self, make: impl FnOnce() -> (Option<CorrelationId>, EventKind)) {
+        let Some(subscriptions) = self.audience.subscriptions() else { return };
+        let (correlation_id, kind) = make();
+        let handed = Handed { at: self.clock.wall(), correlation_id, kind, subscriptions, dropped: self.dropped() };
+        // Where the broadcaster has ended, so has every subscription: nothing is lost to anybody.
+        if let Err(TrySendError::Full(_)) = self.broadcaster.try_send(handed) {
+            self.audience.count_dropped();
         }
     }
 
-    #[tokio::test]
-    async fn a_subscriber_that_falls_behind_is_told_and_dropped() {
-        let bus = EventBus::new(Arc::new(SystemClock));
-        let mut slow = bus.subscribe();
-        (0..BACKLOG_EVENTS_MAX as u32 + 5).for_each(|worker| bus.publish(|| started(worker)));
-        assert_eq!(slow.next().await.expect("told").expect_err("missed some"), Missed(5));
-        assert!(slow.next().await.is_none());
-        assert_eq!(bus.sender.receiver_count(), 0);
+    /// Everything that is published from now on. After the end of the broadcaster: nothing.
+    pub fn subscribe(&self) -> EventStream {
+        self.audience.join()
+    }
+
+    /// How many events were dropped because the broadcaster was too far behind.
+    pub fn dropped(&self) -> u64 {
+        self.audience.dropped()
     }
 }

@@ -2,22 +2,33 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `events` | [`EventBus`]: one broadcast of everything that happens |
+//! | `events` | [`EventBus`]: where everything that happens is published |
+//! | `broadcaster` | [`Broadcaster`]: numbers events and fans them out |
+//! | `stream` | [`EventStream`]: a subscription, as whoever made it holds it |
+//! | `audience`, `place` | who listens; how far each of them has come |
 //! | `board` | [`Board`]: numbers that are read without asking whoever writes them |
 //! | `cell`, `current` | [`WorkerCell`]: what one worker shows of itself |
 //! | `pace` | how fast a worker is of late |
 //! | `worker_stats` | [`WorkerStats`]: the same as it is handed out |
 
+mod audience;
 mod board;
+mod broadcaster;
 mod cell;
 mod current;
 mod events;
 mod pace;
+mod place;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod worker_stats;
 
 pub use board::{Board, Demand, PlatformStats, PlatformTally, Workers};
+pub use broadcaster::Broadcaster;
 pub use cell::WorkerCell;
 pub use current::CurrentSend;
-pub use events::{EventBus, EventStream, Missed};
+pub use events::EventBus;
 pub use pace::Pace;
+pub use stream::{EventStream, Missed};
 pub use worker_stats::{WorkerState, WorkerStats};

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use notifyhub::{
     Notification, TaskState,
     config::PoolConfig,
+    event::EventKind,
     platforms::{
         Platform,
         contract::{Capabilities, Envelope, Receipt, SendError},
@@ -42,6 +43,25 @@ async fn what_is_stored_while_the_hub_drains_waits_and_is_not_sent() {
     assert!(first.outcome().await.expect("known").all_delivered());
     assert_eq!(late.outcome().await.expect("known").targets[0].state, TaskState::Waiting);
     assert_eq!((test.platform.count(), test.hub.stats().tasks.leased), (0, 0));
+}
+
+#[tokio::test]
+async fn listeners_see_what_is_delivered_while_the_hub_drains_and_then_the_end() {
+    let platform_clock = MovedClock::new();
+    let slow = FakePlatform::new().with_clock(Arc::new(platform_clock.clone()));
+    slow.push(Reaction::Delay(Duration::from_secs(1), Ok(Receipt::accepted())));
+    let test = TestHub::start_with(|hub| hub.platform("slow", slow.clone())).await.expect("starts");
+    let mut events = test.hub.subscribe();
+    test.hub.send(Notification::text("x").to("slow")).await.expect("accepted");
+    slow.wait_for(1).await;
+    let answer = async { platform_clock.advance(Duration::from_secs(1)) };
+    soon(async { tokio::join!(test.hub.shutdown(Duration::from_secs(60)), answer).0 }).await.expect("in time");
+    let mut delivered = 0;
+    while let Some(event) = soon(events.next()).await {
+        delivered += usize::from(matches!(event.expect("in time").kind, EventKind::Delivered { .. }));
+    }
+    assert_eq!(delivered, 1);
+    assert!(soon(test.hub.subscribe().next()).await.is_none(), "nothing will happen any more");
 }
 
 /// Kills its worker when a send is given up: with a panic whose payload panics again once the first is caught.
