@@ -21,7 +21,7 @@
 //! - `telemetry`: events and numbers for whoever looks.
 //! - `policy`: retry, backoff, rate limit, as pure decisions; `routing`: targets to platforms, recipients and lanes;
 //!   [`store`]: where accepted work is kept.
-//! - `pool`: workers, their supervisor, the balancer.
+//! - `pool`: workers, their supervisor, the balancer, the law of its size.
 //! - `dispatch`: one task that owns every lane and every lease.
 //! - `hub`: the front door, [`Hub`].
 //! - `testing` (feature `testing`): what your own tests need.
@@ -54,6 +54,14 @@ pub mod task;
 mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+
+/// The law of the pool's size, for simulations of pools (`benches/scaler`). It is pure: samples in, a number out. Nothing
+/// here is promised to stay.
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod pool_model {
+    pub use crate::pool::{Decision, History, LoadSample, Reason, Rules, TICK, workers_wanted};
+}
 
 pub use config::Config;
 pub use hub::{
