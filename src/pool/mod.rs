@@ -17,7 +17,7 @@ mod job;
 mod roster;
 #[cfg_attr(
     not(any(test, feature = "testing")),
-    expect(dead_code, reason = "the supervisor does not ask the scaler yet; the simulation does")
+    expect(dead_code, unused_imports, reason = "the supervisor does not ask the scaler yet; the simulation does")
 )]
 mod scaler;
 mod supervisor;
