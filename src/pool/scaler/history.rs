@@ -83,7 +83,10 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::Clock, config::PoolConfig, testing::MovedClock};
+    use crate::{
+        clock::{Clock, SystemClock},
+        config::PoolConfig,
+    };
 
     fn sample(at: Instant) -> LoadSample {
         let oldest_wait = Duration::ZERO;
@@ -92,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_history_reaches_as_far_back_as_its_rules_look_and_no_further() {
-        let (mut history, start) = (History::new(&Rules::new(&PoolConfig::default())), MovedClock::new().now());
+        let (mut history, start) = (History::new(&Rules::new(&PoolConfig::default())), SystemClock.now());
         (0..1000).for_each(|tick| history.push(sample(start + TICK * tick)));
         let reaches = history.latest().zip(history.iter().next()).map(|(latest, oldest)| latest.at - oldest.at);
         assert_eq!(reaches, Some(Duration::from_secs(30) + SETTLES_IN));
@@ -101,7 +104,7 @@ mod tests {
 
     #[test]
     fn samples_that_come_too_fast_or_not_later_take_no_more_room() {
-        let (mut history, start) = (History::new(&Rules::new(&PoolConfig::default())), MovedClock::new().now());
+        let (mut history, start) = (History::new(&Rules::new(&PoolConfig::default())), SystemClock.now());
         (0..5000).for_each(|ms| history.push(sample(start + Duration::from_millis(ms))));
         assert_eq!(history.iter().count(), 400);
         history.push(sample(start));

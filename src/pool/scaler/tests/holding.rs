@@ -22,12 +22,19 @@ fn a_pool_whose_platform_is_capped_stays_however_much_queues_at_its_rate_limit()
 }
 
 #[test]
+fn a_pool_that_is_too_idle_keeps_workers_that_one_fewer_could_not_replace() {
+    // Three workers at 640 are three at a target of 700, whatever the lower mark says.
+    let decision = Recorder::of(3, 640, Rules { shrink_below_permille: 650, ..rules() }).run(seconds(60)).decide();
+    assert_eq!(decision, Decision { workers: 3, reason: Reason::WantedLately { load_permille: 640 } });
+}
+
+#[test]
 fn a_pin_wins_over_load_bounds_and_ignorance() {
     let pinned = |workers| rules().pinned(Some(workers));
     let decision = Decision { workers: 50, reason: Reason::Pinned };
     let mut overloaded = Recorder::of(10, 1000, pinned(50));
     assert_eq!(overloaded.run(seconds(60)).decide(), decision);
-    let nothing = MovedClock::new().now();
+    let nothing = SystemClock.now();
     assert_eq!(workers_wanted(&History::new(&rules()), nothing, &pinned(50)), decision);
     assert_eq!(Recorder::of(10, 1000, pinned(1)).run(seconds(60)).decide().workers, 1);
 }
@@ -42,7 +49,7 @@ fn a_pool_that_is_no_longer_pinned_comes_back_within_its_bounds() {
 
 #[test]
 fn nothing_measured_is_the_minimum() {
-    let decision = workers_wanted(&History::new(&rules()), MovedClock::new().now(), &rules());
+    let decision = workers_wanted(&History::new(&rules()), SystemClock.now(), &rules());
     assert_eq!(decision, Decision { workers: 2, reason: Reason::NothingMeasured });
 }
 

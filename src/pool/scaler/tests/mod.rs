@@ -9,7 +9,10 @@ mod shrinking;
 use std::time::{Duration, Instant};
 
 use super::{Decision, History, LoadSample, Rules, TICK, workers_wanted};
-use crate::{clock::Clock, config::PoolConfig, testing::MovedClock};
+use crate::{
+    clock::{Clock, SystemClock},
+    config::PoolConfig,
+};
 
 /// What one worker sends a second at full load: as with 8 slots and sends of 200 ms.
 const PACE: u64 = 40;
@@ -33,7 +36,7 @@ struct Recorder {
 impl Recorder {
     /// Nothing recorded yet; the next sample is of `workers` that are so busy.
     fn of(workers: usize, busy_permille: u32, rules: Rules) -> Self {
-        let at = MovedClock::new().now();
+        let at = SystemClock.now();
         let next = LoadSample {
             at,
             workers,

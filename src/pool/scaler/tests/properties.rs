@@ -10,7 +10,7 @@ fn any_sample(workers: impl Strategy<Value = usize>) -> impl Strategy<Value = (u
     (1u64..3000, workers, 1u32..1100, counts).prop_map(|(after, workers, busy_permille, counts)| {
         let (waiting, oldest_ms, begun, finished, idle_workers) = counts;
         let oldest_wait = Duration::from_millis(oldest_ms);
-        let at = MovedClock::new().now();
+        let at = SystemClock.now();
         (after, LoadSample { at, workers, busy_permille, waiting, oldest_wait, begun, finished, idle_workers })
     })
 }
@@ -21,7 +21,7 @@ fn any_samples() -> impl Strategy<Value = Vec<(u64, LoadSample)>> {
 
 /// What is decided after the samples, each changed on its way in.
 fn decide(samples: &[(u64, LoadSample)], rules: &Rules, change: impl Fn(LoadSample) -> LoadSample) -> Decision {
-    let (mut history, mut at) = (History::new(rules), MovedClock::new().now());
+    let (mut history, mut at) = (History::new(rules), SystemClock.now());
     for (after, sample) in samples {
         at += Duration::from_millis(*after);
         history.push(LoadSample { at, ..change(*sample) });
