@@ -21,7 +21,7 @@
 //! - `telemetry`: events and numbers for whoever looks.
 //! - `policy`: retry, backoff, rate limit, as pure decisions; `routing`: targets to platforms, recipients and lanes;
 //!   [`store`]: where accepted work is kept.
-//! - `pool`: workers, their supervisor, the balancer.
+//! - `pool`: workers, their supervisor, the balancer, the law of its size.
 //! - `dispatch`: one task that owns every lane and every lease.
 //! - `hub`: the front door, [`Hub`].
 //! - `testing` (feature `testing`): what your own tests need.

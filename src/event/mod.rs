@@ -11,7 +11,7 @@ use std::{
 use notifyhub_platforms::contract::SendError;
 
 pub use health::{HealthState, PoolHealth, Suspicion};
-pub use scaling::ScaleReason;
+pub use scaling::{Decision as ScaleDecision, Reason as ScaleReason};
 
 use crate::task::{CorrelationId, DeadReason, LaneKey, NotificationId, PlatformName, TaskId, WorkerKey};
 

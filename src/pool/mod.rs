@@ -13,6 +13,7 @@
 //! | `monitor`, `watchdog` | [`Monitor`] and [`Watchdog`]: who does not answer, and whether anybody can |
 //! | `roster` | [`Roster`]: who is there and how busy, as the dispatcher sees it |
 //! | `balancer/` | [`LoadBalancer`]: which worker gets the next batch |
+//! | `scaler/` | [`workers_wanted`]: how many workers there should be |
 
 mod balancer;
 mod command;
@@ -20,19 +21,25 @@ mod crew;
 mod job;
 mod monitor;
 mod roster;
+mod scaler;
 mod sends;
 mod slots;
 mod supervisor;
 mod watchdog;
 mod worker;
 
-pub use balancer::{Batch, Candidate, LoadBalancer, balancer};
-pub use command::{Ask, PoolCommand, PoolError, Suspect};
+#[cfg(any(test, feature = "testing"))]
+pub use balancer::{Candidate, LoadBalancer, balancer};
+pub use balancer::Batch;
+pub use command::{Ask, PoolCommand, PoolError};
 pub use job::{Done, Item, Job, PoolEvent};
 pub use monitor::{BEATS, Monitor, MonitorParts};
 pub use roster::{FinishedSend, Roster};
+pub use scaler::Reason;
+#[cfg(any(test, feature = "testing"))]
+pub use scaler::{Decision, History, LoadSample, Rules, TICK, workers_wanted};
 pub use supervisor::{Supervisor, SupervisorParts, WORKERS_MAX};
 pub use watchdog::Watchdog;
-pub use worker::{Member, WorkerLink, WorkerSettings};
+pub use worker::{WorkerLink, WorkerSettings};
 
 pub(crate) use crate::task::WorkerKey;
