@@ -38,6 +38,9 @@
 //! | `cli` | yes | the command, with its terminal code and allocator |
 //! | `testing` | no | the module `testing` and the platforms' testkit |
 
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod bench;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;

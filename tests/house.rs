@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 11] = [
     &["pool"],
     &["dispatch"],
     &["hub"],
-    &["testing"],
+    &["bench", "testing"],
     &["server"],
     &["cli"],
 ];

@@ -1,0 +1,3 @@
+//! Inner parts for the benches of this repository; not part of the interface, and changed without notice.
+
+pub use crate::pool::{Batch, Candidate, LoadBalancer, balancer};
