@@ -1,3 +1,6 @@
-//! For benches of this repository, not part of the interface: parts of the engine that are measured by themselves.
+//! Inner parts for the benches of this repository; not part of the interface, and changed without notice.
 
-pub use crate::telemetry::{Broadcaster, EventBus};
+pub use crate::{
+    pool::{Batch, Candidate, History, LoadBalancer, LoadSample, Rules, TICK, balancer, workers_wanted},
+    telemetry::{Broadcaster, EventBus},
+};

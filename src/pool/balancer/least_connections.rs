@@ -22,16 +22,10 @@ impl LoadBalancer for LeastConnections {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
-
-    fn candidate(slot: u32, in_flight: usize) -> Candidate {
-        Candidate { slot, in_flight, room: 10 - in_flight, weight: 1, affinity: None }
-    }
-
-    fn pick(balancer: &mut LeastConnections, candidates: &[Candidate], items: usize) -> Option<usize> {
-        let platform = "ops".parse().expect("a name");
-        balancer.pick(candidates, &Batch { items, platform: &platform, kind: None, lane_hash: 0 })
-    }
+    use super::{
+        super::fixtures::{candidate, pick},
+        *,
+    };
 
     #[test]
     fn the_least_busy_worker_is_picked_and_equals_take_turns() {

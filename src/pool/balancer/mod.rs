@@ -2,12 +2,28 @@
 //!
 //! The roster keeps the candidates up to date and asks; a balancer keeps only what its own rule needs. Whoever is full,
 //! draining or gone has no room, and is never picked.
+//!
+//! | file | what it picks |
+//! |---|---|
+//! | `round_robin` | the next slot after the last |
+//! | `least_connections` | whoever has the fewest sends under way |
+//! | `weighted` | in proportion to weights, interleaved evenly |
+//! | `affinity` | specialists first, then the lane's own worker |
+//! | `performance` | of two at random whoever is expected to be done first |
 
+mod affinity;
+#[cfg(test)]
+mod fixtures;
 mod least_connections;
+mod performance;
+#[cfg(test)]
+mod promises;
+mod round_robin;
+mod weighted;
 
 use std::{fmt, sync::Arc};
 
-use self::least_connections::LeastConnections;
+use self::{least_connections::LeastConnections, performance::Performance, round_robin::RoundRobin, weighted::Weighted};
 use crate::{
     config::{Affinity, Strategy},
     task::PlatformName,
@@ -61,11 +77,11 @@ pub trait LoadBalancer: fmt::Debug + Send {
 
 /// The balancer of a strategy; `seed` is for those that draw lots.
 pub fn balancer(strategy: Strategy, seed: u64) -> Box<dyn LoadBalancer> {
-    let _ = seed;
     match strategy {
+        Strategy::RoundRobin => Box::new(RoundRobin::default()),
         Strategy::LeastConnections => Box::new(LeastConnections::default()),
-        Strategy::RoundRobin | Strategy::Weighted | Strategy::Affinity | Strategy::Performance => {
-            Box::new(LeastConnections::default())
-        }
+        Strategy::Weighted => Box::new(Weighted::default()),
+        Strategy::Affinity => Box::new(affinity::Affinity::default()),
+        Strategy::Performance => Box::new(Performance::new(seed)),
     }
 }
