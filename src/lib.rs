@@ -72,7 +72,7 @@ pub use pool::PoolError;
 pub use routing::TargetMistake;
 pub use store::{Counts, Durability};
 pub use task::{Notification, NotificationId, Outcome, PlatformName, Target, TaskId, TaskState, WorkerKey};
-pub use telemetry::{EventStream, Missed, PlatformStats, WorkerState, WorkerStats};
+pub use telemetry::{EventStream, Missed, PlatformStats, Scaling, WorkerState, WorkerStats};
 
 /// The README's Rust examples are compiled and run with the other doc tests.
 #[cfg(doctest)]

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use notifyhub::{
+    bench::{History, LoadSample, Rules, workers_wanted},
     config::PoolConfig,
     platforms::contract::Clock,
-    bench::{History, LoadSample, Rules, workers_wanted},
     testing::MovedClock,
 };
 

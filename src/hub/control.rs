@@ -13,7 +13,7 @@ use crate::{
     event::EventKind,
     store::Counts,
     task::{NotificationId, PlatformName},
-    telemetry::{EventStream, PlatformStats, WorkerStats},
+    telemetry::{EventStream, PlatformStats, Scaling, WorkerStats},
 };
 
 /// A snapshot of a hub's numbers.
@@ -25,6 +25,8 @@ pub struct Stats {
     pub platforms: Vec<PlatformStats>,
     /// Workers, by slot.
     pub workers: Vec<WorkerStats>,
+    /// How large the pool should be, and why; nothing in the first quarter of a second.
+    pub scaling: Option<Scaling>,
 }
 
 /// What a cancellation reached.
@@ -44,7 +46,12 @@ impl Hub {
 
     /// The hub's numbers now. Asks no worker and waits for nothing.
     pub fn stats(&self) -> Stats {
-        Stats { tasks: self.inner.store.counts(), platforms: self.inner.board.platforms(), workers: self.workers().list() }
+        Stats {
+            tasks: self.inner.store.counts(),
+            platforms: self.inner.board.platforms(),
+            workers: self.workers().list(),
+            scaling: Option::clone(&self.inner.board.scaling.load()),
+        }
     }
 
     /// The names of its platforms, in alphabetical order.
@@ -102,6 +109,8 @@ impl Hub {
         inner.closing.store(true, Ordering::Release);
         let in_time = inner.scope.finish(&*inner.clock, grace).await;
         drop(inner.watchdog.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // The dispatcher has done so, unless something blocks the thread under it.
+        inner.replies.close();
         let abandoned = self.blocked();
         for worker in &abandoned {
             tracing::warn!("after the shutdown a thread is still blocked: {worker}");

@@ -104,7 +104,7 @@ impl Workers<'_> {
         self.tell(Command::Specialise(worker, affinity)).await
     }
 
-    /// Lets a worker finish what it has and end; the pool is one smaller until it is scaled again.
+    /// Lets a worker finish what it has and end; the pool is one smaller until the scaler, or a person, wants more.
     ///
     /// # Errors
     ///

@@ -13,31 +13,34 @@
 //! | `monitor`, `watchdog` | [`Monitor`] and [`Watchdog`]: who does not answer, and whether anybody can |
 //! | `roster` | [`Roster`]: who is there and how busy, as the dispatcher sees it |
 //! | `balancer/` | [`LoadBalancer`]: which worker gets the next batch |
+//! | `sizing` | how large the pool is: the scaler's decisions and a person's |
+//! | `load` | what the workers have done since the last look |
 //! | `scaler/` | [`workers_wanted`]: how many workers there should be |
 
 mod balancer;
 mod command;
 mod crew;
 mod job;
+mod load;
 mod monitor;
 mod roster;
 mod scaler;
 mod sends;
+mod sizing;
 mod slots;
 mod supervisor;
 mod watchdog;
 mod worker;
 
-#[cfg(any(test, feature = "testing"))]
-pub use balancer::{Candidate, LoadBalancer, balancer};
 pub use balancer::Batch;
+#[cfg(feature = "testing")]
+pub use balancer::{Candidate, LoadBalancer, balancer};
 pub use command::{Ask, PoolCommand, PoolError};
 pub use job::{Done, Item, Job, PoolEvent};
 pub use monitor::{BEATS, Monitor, MonitorParts};
 pub use roster::{FinishedSend, Roster};
-pub use scaler::Reason;
-#[cfg(any(test, feature = "testing"))]
-pub use scaler::{Decision, History, LoadSample, Rules, TICK, workers_wanted};
+#[cfg(feature = "testing")]
+pub use scaler::{History, LoadSample, Rules, TICK, workers_wanted};
 pub use supervisor::{Supervisor, SupervisorParts, WORKERS_MAX};
 pub use watchdog::Watchdog;
 pub use worker::{WorkerLink, WorkerSettings};

@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::mpsc;
 
-use super::{Batch, Candidate, Job, LoadBalancer, WorkerKey, WorkerLink, balancer};
+use super::{
+    Job, WorkerKey, WorkerLink,
+    balancer::{Batch, Candidate, LoadBalancer, balancer},
+};
 use crate::{
     config::{Affinity, Strategy},
     telemetry::WorkerCell,

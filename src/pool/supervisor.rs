@@ -13,8 +13,10 @@ use tokio::{
 
 use super::{
     PoolEvent, WorkerKey, WorkerSettings,
-    command::{Ask, PoolCommand, PoolError, Suspect},
+    command::{PoolCommand, Suspect},
     crew::{Crew, Ended, Role},
+    load::LoadGauge,
+    scaler::{History, Rules, TICK},
     slots::Slots,
     worker::{Member, Order, Worker},
 };
@@ -63,17 +65,21 @@ pub struct SupervisorParts {
 
 /// Owns the workers. It ends when all of them have, after the scope began to drain; it waits for none that was given up.
 pub struct Supervisor {
-    parts: SupervisorParts,
-    crew: Crew,
-    slots: Slots,
+    pub(super) parts: SupervisorParts,
+    pub(super) crew: Crew,
+    pub(super) slots: Slots,
     /// How many workers there should be.
-    target: usize,
+    pub(super) target: usize,
     /// How many of them may have been started by now, and when there may be more.
-    staged: usize,
-    next_stage: Option<Instant>,
-    draining: bool,
+    pub(super) staged: usize,
+    pub(super) next_stage: Option<Instant>,
+    pub(super) draining: bool,
     /// Workers that were lost and have no successor yet, by slot.
     lost: HashMap<u32, WorkerKey>,
+    pub(super) rules: Rules,
+    pub(super) history: History,
+    pub(super) gauge: LoadGauge,
+    pub(super) next_tick: Instant,
 }
 
 /// What the supervisor acts on.
@@ -88,7 +94,12 @@ enum Input {
 impl Supervisor {
     /// A supervisor without workers yet.
     pub fn new(parts: SupervisorParts) -> Self {
+        let (now, rules) = (parts.clock.now(), Rules::new(&parts.config));
         Self {
+            history: History::new(&rules),
+            rules,
+            gauge: LoadGauge::new(now),
+            next_tick: now + TICK,
             crew: Crew::new(parts.runtime.clone(), parts.scope.clone()),
             slots: Slots::default(),
             target: parts.config.min_workers,
@@ -111,7 +122,7 @@ impl Supervisor {
                     let _ = reply.send(self.obey(ask).await);
                 }
                 Input::Suspect(suspect) => self.give_up(suspect.worker, suspect.why).await,
-                Input::Timer => {}
+                Input::Timer => self.tick().await,
                 Input::Draining => self.draining = true,
             }
         }
@@ -119,7 +130,8 @@ impl Supervisor {
 
     async fn input(&mut self) -> Input {
         let clock = self.parts.clock.clone();
-        let timer = self.next_stage.into_iter().chain(self.slots.next_rested()).min().filter(|_| !self.draining);
+        let timer = self.next_stage.into_iter().chain(self.slots.next_rested()).chain([self.next_tick]).min();
+        let timer = timer.filter(|_| !self.draining);
         let timer = async {
             match timer {
                 Some(at) => clock.sleep_until(at).await,
@@ -137,7 +149,7 @@ impl Supervisor {
     }
 
     /// Starts what is missing, as far as its time has come.
-    async fn fill(&mut self) {
+    pub(super) async fn fill(&mut self) {
         if self.draining {
             return;
         }
@@ -153,7 +165,7 @@ impl Supervisor {
         }
     }
 
-    async fn start(&mut self, slot: u32) {
+    pub(super) async fn start(&mut self, slot: u32) {
         let parts = &self.parts;
         let key = self.slots.start(slot, parts.clock.now());
         let (worker, link, member) = Worker::new(key, parts.settings, parts.reports.clone(), parts.clock.clone());
@@ -169,14 +181,14 @@ impl Supervisor {
     }
 
     /// Lets the worker of a slot finish what it has and end.
-    async fn retire(&mut self, slot: u32) {
+    pub(super) async fn retire(&mut self, slot: u32) {
         self.lost.remove(&slot);
         let Some(worker) = self.slots.worker(slot) else { return self.slots.vacate(slot) };
         self.slots.vacate(slot);
         self.leave(worker).await;
     }
 
-    async fn leave(&mut self, worker: WorkerKey) {
+    pub(super) async fn leave(&mut self, worker: WorkerKey) {
         let _ = self.parts.reports.send(PoolEvent::Draining { worker }).await;
         if let Some(member) = self.crew.member(worker) {
             // Where there is no place for the order, it sees that nobody can give it jobs any more.
@@ -217,60 +229,12 @@ impl Supervisor {
     }
 
     /// Replaces a worker that shows no sign of life, without waiting for it.
-    async fn give_up(&mut self, worker: WorkerKey, why: String) {
+    pub(super) async fn give_up(&mut self, worker: WorkerKey, why: String) {
         if self.crew.member(worker).is_some() {
             self.crew.assign(worker, Role::GivenUp);
             self.lost(worker, why).await;
             self.show();
         }
-    }
-
-    async fn obey(&mut self, ask: Ask) -> Result<(), PoolError> {
-        if self.draining {
-            return Err(PoolError::ShuttingDown);
-        }
-        match ask {
-            Ask::ScaleTo(workers) => self.resize(within("the number of workers", workers, 1, WORKERS_MAX)?).await,
-            Ask::Auto => {}
-            Ask::Bounds { min, max } => {
-                within("max_workers", within("min_workers", min, 1, WORKERS_MAX)?.max(max), min, WORKERS_MAX)?;
-            }
-            Ask::Drain(slot) => {
-                self.worker(slot)?;
-                if self.slots.occupied() < 2 {
-                    return Err(PoolError::LastWorker(slot));
-                }
-                self.target = self.target.saturating_sub(1).max(1);
-                self.retire(slot).await;
-            }
-            Ask::Restart(slot) => {
-                let worker = self.worker(slot)?;
-                self.start(slot).await;
-                self.leave(worker).await;
-            }
-            Ask::Kill(slot) => {
-                let worker = self.worker(slot)?;
-                let stopped = self.crew.member(worker).is_some_and(|member| member.orders.try_send(Order::Stop).is_ok());
-                if !stopped {
-                    self.give_up(worker, "was stopped, and did not answer".into()).await;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn worker(&self, slot: u32) -> Result<WorkerKey, PoolError> {
-        let known = || (0..WORKERS_MAX as u32).filter(|slot| self.slots.worker(*slot).is_some()).collect();
-        self.slots.worker(slot).ok_or_else(|| PoolError::NoSuchWorker { worker: slot, known: known() })
-    }
-
-    /// Makes the pool this large. Only a cold start goes in stages.
-    async fn resize(&mut self, workers: usize) {
-        (self.target, self.staged, self.next_stage) = (workers, WORKERS_MAX, None);
-        for slot in self.slots.surplus(workers) {
-            self.retire(slot).await;
-        }
-        self.fill().await;
     }
 
     /// Shows who is there, and how many should be.
@@ -280,8 +244,4 @@ impl Supervisor {
         self.parts.board.show_workers(cells(&[Role::Working, Role::Leaving]), cells(&[Role::GivenUp]));
         self.parts.watched.send_replace(self.crew.members(&[Role::Working]).into());
     }
-}
-
-fn within(what: &'static str, value: usize, min: usize, max: usize) -> Result<usize, PoolError> {
-    if (min..=max).contains(&value) { Ok(value) } else { Err(PoolError::OutOfBounds { what, value, min, max }) }
 }

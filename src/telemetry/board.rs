@@ -26,12 +26,31 @@ pub struct Board {
     workers: Arc<ArcSwap<Workers>>,
     /// What the scaler wants to know.
     pub demand: Arc<Demand>,
+    /// How large the pool should be; nothing before the scaler's first look.
+    pub scaling: Arc<ArcSwap<Option<Scaling>>>,
     /// How many workers there should be.
     pub wanted: Arc<AtomicU64>,
     /// How the pool is.
     pub health: Arc<ArcSwap<PoolHealth>>,
     /// Whether the threads that deliver are all blocked.
     pub stalled: Arc<AtomicBool>,
+}
+
+/// How large the pool should be, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Scaling {
+    /// How many workers there should be.
+    pub workers: usize,
+    /// Fewest the scaler goes to.
+    pub workers_min: usize,
+    /// Most the scaler goes to.
+    pub workers_max: usize,
+    /// How many a person said there should be, if one did.
+    pub pinned: Option<usize>,
+    /// How busy the workers were in the last quarter of a second, in thousandths.
+    pub load_permille: u32,
+    /// What the scaler decided at its last look, in words.
+    pub decision: String,
 }
 
 /// Who is there.
@@ -103,6 +122,7 @@ impl Default for Board {
             lists: Arc::default(),
             workers: Arc::default(),
             demand: Arc::default(),
+            scaling: Arc::default(),
             wanted: Arc::default(),
             health: Arc::new(ArcSwap::from_pointee(health)),
             stalled: Arc::default(),

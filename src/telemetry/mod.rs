@@ -24,7 +24,7 @@ mod stream;
 mod tests;
 mod worker_stats;
 
-pub use board::{Board, Demand, PlatformStats, PlatformTally, Workers};
+pub use board::{Board, Demand, PlatformStats, PlatformTally, Scaling};
 pub use broadcaster::Broadcaster;
 pub use cell::WorkerCell;
 pub use current::CurrentSend;

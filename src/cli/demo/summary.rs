@@ -260,7 +260,7 @@ mod tests {
     }
 
     fn summary(delivered: u64, verdict: Verdict) -> Summary {
-        let stats = Stats { tasks: Counts::default(), platforms: Vec::new(), workers: Vec::new() };
+        let stats = Stats { tasks: Counts::default(), platforms: Vec::new(), workers: Vec::new(), scaling: None };
         let took = Duration::from_secs(2);
         let measured = Measured { accepted: 20, delivered, took, latencies: vec![millis([1])] };
         Summary::new(7, &["flaky".to_owned()], measured, &stats, &verdict)

@@ -92,7 +92,10 @@ async fn with_the_planes_apart_a_delivery_runtime_that_is_blocked_stops_neither_
     let (ended, outcome, other) =
         soon(async { tokio::join!(hub.shutdown(Duration::from_millis(200)), stuck.outcome(), more.outcome()) }).await;
     let forced = ended.expect_err("it cannot end in its grace");
-    assert!(forced.abandoned.iter().any(|worker| worker.contains("the adapter of platform `stone` has held its thread")), "{forced}");
+    assert!(
+        forced.abandoned.iter().any(|worker| worker.contains("the adapter of platform `stone` has held its thread")),
+        "{forced}"
+    );
     assert!(outcome.is_ok() && other.is_ok(), "every handle resolves");
     assert!(hub.workers().list().iter().all(|worker| worker.epoch == 1), "nobody was given up for what is not his fault");
     blocking.open();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use notifyhub::{
     Notification, PoolError, WorkerState,
-    config::{Affinity, DeliveryConfig, PoolConfig, Strategy},
+    config::{Affinity, Backoff, DeliveryConfig, PoolConfig, Strategy},
     event::EventKind,
     testing::TestHub,
 };
@@ -67,13 +67,16 @@ async fn a_drained_worker_finishes_what_it_has_and_leaves_and_a_restarted_one_ha
     let slow = Slow::new(Duration::from_millis(100));
     let test =
         TestHub::start_with(|hub| hub.pool(pool(4)).platform_with("slow", slow.clone(), delivery())).await.expect("starts");
+    test.hub.workers().scale_to(2).await.expect("scales");
     let mut events = test.hub.subscribe();
     let batch = test.hub.send_all((0..40).map(|n| Notification::text(format!("{n}")).to("slow"))).await.expect("accepted");
     until(&test.hub, |hub| hub.workers().list().iter().all(|worker| worker.in_flight > 0)).await;
     test.hub.workers().restart(1).await.expect("restarts");
     let listed: Vec<_> = test.hub.workers().list().iter().map(|worker| (worker.worker, worker.epoch)).collect();
     assert_eq!(listed, [(0, 1), (1, 2), (1, 1)], "the old one stands behind its successor while it finishes");
-    let stopped = |kind: &EventKind| matches!(kind, EventKind::WorkerStopped { worker } if (worker.slot, worker.epoch) == (1, 1)).then_some(());
+    let stopped = |kind: &EventKind| {
+        matches!(kind, EventKind::WorkerStopped { worker } if (worker.slot, worker.epoch) == (1, 1)).then_some(())
+    };
     event(&mut events, stopped).await;
     test.hub.workers().drain(0).await.expect("drains");
     event(&mut events, |kind| matches!(kind, EventKind::WorkerStopped { worker } if worker.slot == 0).then_some(())).await;
@@ -87,8 +90,9 @@ async fn a_drained_worker_finishes_what_it_has_and_leaves_and_a_restarted_one_ha
 #[tokio::test]
 async fn a_killed_worker_is_replaced_and_what_it_had_goes_on_elsewhere() {
     let slow = Slow::new(Duration::from_millis(30));
-    let test =
-        TestHub::start_with(|hub| hub.pool(pool(4)).platform_with("slow", slow.clone(), delivery())).await.expect("starts");
+    let backoff = Backoff { initial: Duration::from_millis(10), ..Backoff::default() };
+    let delivery = DeliveryConfig { backoff, ..delivery() };
+    let test = TestHub::start_with(|hub| hub.pool(pool(4)).platform_with("slow", slow.clone(), delivery)).await.expect("starts");
     let mut events = test.hub.subscribe();
     let batch = test.hub.send_all((0..40).map(|n| Notification::text(format!("{n}")).to("slow"))).await.expect("accepted");
     until(&test.hub, |hub| hub.workers().list().iter().all(|worker| worker.in_flight > 0)).await;
@@ -103,7 +107,6 @@ async fn a_killed_worker_is_replaced_and_what_it_had_goes_on_elsewhere() {
         _ => None,
     };
     assert_eq!(event(&mut events, replaced).await, ("0.2".to_owned(), "0.1".to_owned()));
-    test.clock.advance(Duration::from_secs(60));
     let outcomes = soon(batch.outcomes(|_| ())).await.expect("known");
     assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
     for target in outcomes.iter().flat_map(|outcome| &outcome.targets) {
@@ -149,7 +152,7 @@ async fn messages_of_a_kind_go_to_the_workers_that_are_specialised_in_it_and_to_
     let workers = test.hub.workers();
     let receipts = Affinity { kinds: ["receipt".into()].into(), ..Affinity::default() };
     workers.affinity(1, receipts).await.expect("specialises");
-    until(&test.hub, |hub| hub.workers().list()[1].affinity.is_some()).await;
+    until(&test.hub, |hub| hub.workers().list().get(1).is_some_and(|worker| worker.affinity.is_some())).await;
     let mixed = (0..60).map(|n| Notification::text(format!("{n}")).kind(if n % 2 == 0 { "receipt" } else { "alert" }).to("slow"));
     let outcomes = soon(test.hub.send_all(mixed).await.expect("accepted").outcomes(|_| ())).await.expect("known");
     for (n, outcome) in outcomes.iter().enumerate() {
@@ -168,7 +171,7 @@ async fn a_worker_shows_what_it_has_done_without_being_asked() {
     let test = TestHub::start_with(|hub| hub.pool(config).platform_with("slow", slow.clone(), delivery())).await.expect("starts");
     let batch = test.hub.send_all((0..40).map(|n| Notification::text(format!("{n:0>100}")).to("slow"))).await.expect("accepted");
     until(&test.hub, |hub| {
-        let worker = &hub.workers().list()[0];
+        let Some(worker) = hub.workers().list().pop() else { return false };
         let held = worker.in_flight * 100;
         worker.state == WorkerState::Processing && worker.current_task.is_some() && worker.bytes == held && worker.processed > 8
     })
