@@ -37,16 +37,22 @@ enum Rank {
 impl LoadBalancer for Affinity {
     fn pick(&mut self, candidates: &[Candidate], batch: &Batch<'_>) -> Option<usize> {
         let fitting = || candidates.iter().enumerate().filter(|(_, candidate)| candidate.room >= batch.items);
-        let rank = fitting().map(|(_, candidate)| rank(candidate, batch)).min()?;
-        let ranked = || fitting().filter(|(_, candidate)| self::rank(candidate, batch) == rank);
-        let (workers, in_flight) = ranked()
-            .fold((0, batch.items as u64), |(workers, sum), (_, candidate)| (workers + 1, sum + candidate.in_flight as u64));
+        let mut asked: Option<(Rank, u64, u64)> = None;
+        for (_, candidate) in fitting() {
+            let (rank, load) = (rank(candidate, batch), candidate.in_flight as u64);
+            asked = match asked {
+                Some((best, ..)) if best < rank => asked,
+                Some((best, workers, in_flight)) if best == rank => Some((rank, workers + 1, in_flight + load)),
+                _ => Some((rank, 1, load + batch.items as u64)),
+            };
+        }
+        let (rank, workers, in_flight) = asked?;
         let under_bound = |candidate: &Candidate| match self.load_bound_permille {
             Some(bound) => candidate.in_flight as u64 * workers * 1000 < in_flight * bound,
             None => true,
         };
-        let (index, _) = ranked()
-            .filter(|(_, candidate)| under_bound(candidate))
+        let (index, _) = fitting()
+            .filter(|(_, candidate)| under_bound(candidate) && self::rank(candidate, batch) == rank)
             .max_by_key(|(_, candidate)| score(batch.lane_hash, candidate.slot))?;
         Some(index)
     }

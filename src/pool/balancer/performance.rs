@@ -221,6 +221,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
         fn equal_workers_get_equal_work(workers in 2u32..40, seed: u64) {
             let mut balancer = Performance::new(seed);

@@ -146,6 +146,10 @@ proptest! {
         }
         prop_assert!(unserved.is_empty(), "{unserved:?} of {pool:?}");
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn equal_workers_share_equal_work(
