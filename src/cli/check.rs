@@ -30,7 +30,7 @@ pub struct Check {
 
 impl Check {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let runtime = context.runtime(0)?;
+        let runtime = context.runtime(0, &[])?;
         runtime.block_on(async {
             let (loaded, accounts) = context.load_and_build()?;
             if accounts.is_empty() {

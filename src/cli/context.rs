@@ -3,7 +3,10 @@
 use std::{
     io::{self, IsTerminal},
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use clap::{ArgAction, Args};
@@ -124,12 +127,13 @@ impl Context {
         Ok(())
     }
 
-    /// A runtime with network, time and so many threads; 0 is one per CPU.
+    /// A runtime with network, time and so many threads, 0 being one per CPU, each pinned to one of `cores` in turn, if
+    /// there are any; a CPU the machine does not have is passed over.
     ///
     /// # Errors
     ///
     /// When the system gives no threads.
-    pub fn runtime(&self, threads: usize) -> Result<Runtime, Failure> {
+    pub fn runtime(&self, threads: usize, cores: &[usize]) -> Result<Runtime, Failure> {
         let mut builder = match threads {
             // One thread needs no work stealing, and is faster without.
             1 => tokio::runtime::Builder::new_current_thread(),
@@ -137,6 +141,15 @@ impl Context {
         };
         if threads > 1 {
             builder.worker_threads(threads);
+        }
+        let known = if cores.is_empty() { Vec::new() } else { core_affinity::get_core_ids().unwrap_or_default() };
+        let pinned: Vec<_> = cores.iter().filter_map(|core| known.iter().find(|known| known.id == *core).copied()).collect();
+        if let (1, Some(core)) = (threads, pinned.first()) {
+            core_affinity::set_for_current(*core); // the one thread is this one
+        } else if !pinned.is_empty() {
+            let next = AtomicUsize::new(0);
+            builder
+                .on_thread_start(move || _ = core_affinity::set_for_current(pinned[next.fetch_add(1, Relaxed) % pinned.len()]));
         }
         builder
             .enable_all()

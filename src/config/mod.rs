@@ -6,7 +6,7 @@
 //! | `store` | `[store]`: where accepted work is kept |
 //! | `delivery` | `[delivery]` and what a platform may override: timeouts, retries, limits |
 //! | `platform` | `[platforms.NAME]` |
-//! | `telemetry` | `[telemetry]`: logs and metrics |
+//! | `telemetry` | `[telemetry]`: logs |
 //!
 //! How it is read, from [`Sources`] to [`Loaded`]:
 //!

@@ -158,8 +158,8 @@ impl HubBuilder {
     }
 
     /// A runtime of its own for what delivers: dispatcher, workers and adapters. An adapter that blocks its thread cannot
-    /// stop anything else then; the price is a hop between threads per notification. [`delivery_runtime`](crate::delivery_runtime)
-    /// makes one. It must outlive the hub. Default: all of the hub lives on one runtime.
+    /// stop anything else then; the price is a hop between threads per notification. It must
+    /// outlive the hub. Default: all of the hub lives on one runtime.
     #[must_use]
     pub fn delivery_runtime(mut self, runtime: Handle) -> Self {
         self.delivery_runtime = Some(runtime);

@@ -46,6 +46,30 @@ fn people_get_the_verdict_last_and_progress_apart() {
 }
 
 #[test]
+fn workers_that_die_while_it_runs_cost_nothing() {
+    for strategy in ["round-robin", "least-connections", "weighted", "affinity", "performance"] {
+        let output = demo(&["--count", "600", "--seed", "3", "--strategy", strategy, "--workers", "3", "--chaos", "-o", "json"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!((&summary["delivered"], &summary["complete"]), (&600.into(), &true.into()), "{strategy}: {summary}");
+        assert!(summary["pool"]["workers_lost"].as_u64() >= Some(1), "{strategy}: {summary}");
+    }
+}
+
+#[test]
+fn the_pool_grows_and_shrinks_and_says_why() {
+    let output = demo(&["--count", "4000", "--seed", "5", "-o", "json"]);
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let scalings = summary["pool"]["scalings"].as_array().expect("a list");
+    let went = |up: bool| scalings.iter().find(|scaling| (scaling["to"].as_u64() > scaling["from"].as_u64()) == up);
+    let reason = |scaling: &Value| scaling["reason"].as_str().expect("a text").to_owned();
+    let grown = reason(went(true).expect("it grew"));
+    let shrunk = reason(went(false).expect("it shrank"));
+    assert!(grown.contains("wait for a worker") || grown.contains("over the target"), "{grown}");
+    assert!(shrunk.contains("has been below") || shrunk.contains("nothing to do"), "{shrunk}");
+}
+
+#[test]
 fn a_count_of_nothing_is_refused() {
     let output = demo(&["--count", "0"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");

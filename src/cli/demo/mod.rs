@@ -8,11 +8,13 @@
 //! | `faults` | what goes wrong, decided from a seed |
 //! | `sink` | the HTTP server that does it and writes down what arrived |
 //! | `flow` | sending in groups, with a bound on what is under way |
+//! | `pool` | how the worker pool grew and shrank; workers killed on purpose |
 //! | `verdict` | whether everything arrived, and nothing too often |
 //! | `summary` | what is printed |
 
 mod faults;
 mod flow;
+mod pool;
 mod sink;
 mod summary;
 mod verdict;
@@ -26,6 +28,7 @@ use serde_json::json;
 use self::{
     faults::{CHARACTERS, Character},
     flow::Flow,
+    pool::PoolStory,
     sink::Sink,
     summary::Summary,
     verdict::Verdict,
@@ -33,8 +36,8 @@ use self::{
 use super::{Context, Exit, Failure, Format, progress::Progress};
 use crate::{
     Config, Hub, PlatformName, Registry,
-    clock::SystemClock,
-    config::{Backoff, DeliveryConfig, PlatformConfig},
+    clock::{Clock, SystemClock},
+    config::{Backoff, DeliveryConfig, PlatformConfig, PoolConfig, Strategy},
 };
 
 /// Time for what is under way when the hub ends; nothing should be.
@@ -52,12 +55,21 @@ pub struct DemoArgs {
     /// How many platforms they go to
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     platforms: u8,
+    /// How a batch finds its worker
+    #[arg(long, value_name = "NAME", default_value_t)]
+    strategy: Strategy,
+    /// So many workers all the time [default: as many as are needed, 2 to 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Kill ten workers while it runs
+    #[arg(long)]
+    chaos: bool,
 }
 
 impl DemoArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let progress = Progress::new(self.count, context.global.quiet);
-        let summary = context.runtime(0)?.block_on(self.summary(progress))?;
+        let summary = context.runtime(0, &[])?.block_on(self.summary(progress))?;
         let mut output = context.output();
         match output.format() {
             Format::Table => output.text(&summary.text())?,
@@ -74,15 +86,39 @@ impl DemoArgs {
         let names: Vec<_> = characters.iter().enumerate().map(|(number, character)| name(number, character)).collect();
         let sink = Sink::start(&characters, seed).await;
         let sink = sink.map_err(|error| Failure::new(Exit::Unreachable, format!("cannot listen on 127.0.0.1: {error}")))?;
-        let clock = Arc::new(SystemClock);
-        let builder = Hub::builder().config(config(&names, sink.urls())).registry(Registry::builtin()).clock(clock.clone());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let pool = PoolConfig { strategy: self.strategy, ..pool::config() };
+        let config = Config { pool, ..config(&names, sink.urls()) };
+        let builder = Hub::builder().config(config).registry(Registry::builtin()).clock(clock.clone());
         let hub = builder.seed(seed).start().await.map_err(bug)?;
-        let (sent, measured) = Flow::new(&hub, clock, &names, progress).run(self.count).await.map_err(bug)?;
-        let stats = hub.stats();
+        if let Some(workers) = self.workers {
+            hub.workers().scale_to(workers.into()).await.map_err(bug)?;
+        }
+        let (mut story, mut events, began) = (PoolStory::default(), hub.subscribe(), clock.now());
+        let flow = async {
+            let killing = async {
+                match self.chaos {
+                    true => pool::chaos(&hub, &clock, seed).await,
+                    false => std::future::pending().await,
+                }
+            };
+            let flowed = tokio::select! {
+                flowed = Flow::new(&hub, clock.clone(), &names, progress).run(self.count) => flowed,
+                () = killing => unreachable!("it never ends"),
+            };
+            let stats = hub.stats();
+            pool::shrunk(&hub, &clock).await;
+            flowed.map(|(sent, measured)| (sent, measured, stats))
+        };
+        let flowed = tokio::select! {
+            flowed = flow => flowed,
+            () = story.watch(&mut events, began, &*clock) => unreachable!("it watches for ever"),
+        };
+        let (sent, measured, stats) = flowed.map_err(bug)?;
         // Everything is final, so there is nothing to wait for.
         let _ = hub.shutdown(GRACE).await;
         let verdict = Verdict::of(&sent, &sink.take_arrivals());
-        Ok(Summary::new(seed, &names, measured, &stats, &verdict))
+        Ok(Summary::new(seed, &names, measured, &stats, story, &verdict))
     }
 }
 

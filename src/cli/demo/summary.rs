@@ -9,8 +9,11 @@ use std::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::verdict::Verdict;
+use super::{pool::PoolStory, verdict::Verdict};
 use crate::{Stats, TaskId};
+
+/// Changes of the pool's size that are shown.
+const SCALINGS_MAX: usize = 12;
 
 /// Missing ids that are named.
 const NAMED_MAX: usize = 10;
@@ -42,6 +45,8 @@ pub struct Summary {
     pub ambiguous_attempts: u64,
     /// One row per platform.
     pub platforms: Vec<PlatformRow>,
+    /// How the worker pool grew and shrank.
+    pub pool: PoolStory,
     /// Ids the sink never answered with 200; the first ten.
     pub missing: Vec<TaskId>,
     /// How many are missing.
@@ -123,7 +128,7 @@ fn percentile(sorted: &[Duration], permille: usize) -> Duration {
 
 impl Summary {
     /// Puts together what was measured, what the hub counted and what the sink saw.
-    pub fn new(seed: u64, names: &[String], measured: Measured, stats: &Stats, verdict: &Verdict) -> Self {
+    pub fn new(seed: u64, names: &[String], measured: Measured, stats: &Stats, pool: PoolStory, verdict: &Verdict) -> Self {
         let rows = names.iter().zip(&measured.latencies).map(|(name, latencies)| row(name, latencies, stats));
         let platforms: Vec<_> = rows.collect();
         let mut attempts = Attempts::default();
@@ -143,6 +148,7 @@ impl Summary {
             duplicates: verdict.duplicates,
             ambiguous_attempts,
             platforms,
+            pool,
             missing: verdict.missing.iter().take(NAMED_MAX).copied().collect(),
             missing_count: verdict.missing.len(),
             surplus: verdict.surplus.iter().take(NAMED_MAX).copied().collect(),
@@ -180,6 +186,7 @@ impl Summary {
             self.duplicates, self.ambiguous_attempts
         )?;
         self.write_platforms(out)?;
+        self.write_pool(out)?;
         self.write_verdict(out)
     }
 
@@ -197,6 +204,20 @@ impl Summary {
             writeln!(out, " {p50_ms:>8.0} {p95_ms:>8.0} {max_ms:>8.0}")?;
         }
         writeln!(out)
+    }
+
+    fn write_pool(&self, out: &mut String) -> fmt::Result {
+        let PoolStory { scalings, workers_lost, .. } = &self.pool;
+        for scaling in scalings.iter().take(SCALINGS_MAX) {
+            writeln!(out, "{:>5.1} s  {:>2} -> {:>2} workers: {}", scaling.at_s, scaling.from, scaling.to, scaling.reason)?;
+        }
+        if scalings.len() > SCALINGS_MAX {
+            writeln!(out, "         and {} times more", scalings.len() - SCALINGS_MAX)?;
+        }
+        if *workers_lost > 0 {
+            writeln!(out, "{workers_lost} workers died and were replaced")?;
+        }
+        if scalings.is_empty() && *workers_lost == 0 { Ok(()) } else { writeln!(out) }
     }
 
     fn write_verdict(&self, out: &mut String) -> fmt::Result {
@@ -263,7 +284,7 @@ mod tests {
         let stats = Stats { tasks: Counts::default(), platforms: Vec::new(), workers: Vec::new(), scaling: None };
         let took = Duration::from_secs(2);
         let measured = Measured { accepted: 20, delivered, took, latencies: vec![millis([1])] };
-        Summary::new(7, &["flaky".to_owned()], measured, &stats, &verdict)
+        Summary::new(7, &["flaky".to_owned()], measured, &stats, PoolStory::default(), &verdict)
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl SendArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         // The rows tell everything that would be logged.
         let loaded = context.load_and_log("error")?;
-        let runtime = context.runtime(loaded.config.pool.threads)?;
+        let runtime = context.runtime(loaded.config.pool.threads, &loaded.config.pool.pin_cores)?;
         let builder = runtime.block_on(async { HubBuilder::from_sources(&context.sources(), context.registry.clone()) })?;
         let wait = self.wait;
         let batch = self.notifications(SystemClock.wall())?;

@@ -44,6 +44,7 @@ impl Rules {
     }
 
     /// These rules with a pin, or without one.
+    #[cfg(any(test, feature = "testing"))]
     pub fn pinned(self, pinned: Option<usize>) -> Self {
         Self { pinned, ..self }
     }

@@ -26,7 +26,7 @@ async fn a_pool_scaled_from_1_to_100_and_back_under_load_loses_nothing_and_sends
         TestHub::start_with(|hub| hub.pool(pool(8)).platform_with("slow", slow.clone(), delivery())).await.expect("starts");
     let workers = test.hub.workers();
     soon(workers.scale_to(1)).await.expect("scales");
-    let batch = test.hub.send_all((0..8_000).map(|n| Notification::text(format!("{n}")).to("slow"))).await.expect("accepted");
+    let batch = test.hub.send_all((0..3_000).map(|n| Notification::text(format!("{n}")).to("slow"))).await.expect("accepted");
     soon(workers.scale_to(100)).await.expect("scales");
     until(&test.hub, |hub| {
         let working = hub.workers().list();
@@ -36,7 +36,7 @@ async fn a_pool_scaled_from_1_to_100_and_back_under_load_loses_nothing_and_sends
     soon(workers.scale_to(1)).await.expect("scales");
     let outcomes = soon(batch.outcomes(|_| ())).await.expect("known");
     assert!(outcomes.iter().all(|outcome| outcome.all_delivered() && outcome.targets[0].attempts.len() == 1));
-    assert_eq!((slow.counter.different(), slow.counter.most()), (8_000, 1));
+    assert_eq!((slow.counter.different(), slow.counter.most()), (3_000, 1));
     until(&test.hub, |hub| hub.workers().list().len() == 1).await;
 }
 

@@ -1,1 +1,34 @@
+//! What is left when a hub has ended: nothing.
 
+use std::{sync::Arc, time::Duration};
+
+use notifyhub::{Hub, Notification, config::PoolConfig};
+
+use super::{Slow, soon};
+
+#[test]
+fn a_hub_that_has_ended_leaves_no_task_and_no_thread() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let slow = Slow::new(Duration::from_millis(1));
+    runtime.block_on(async {
+        let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let before = alive();
+        let pool = PoolConfig { health_check_interval: Duration::from_millis(200), ..PoolConfig::default() };
+        let hub =
+            Hub::builder().pool(pool).platform_with("slow", slow.clone(), Default::default()).start().await.expect("starts");
+        assert!(alive() > before);
+        let batch = hub.send_all((0..200).map(|n| Notification::text(format!("{n}")).to("slow"))).await.expect("accepted");
+        hub.workers().scale_to(20).await.expect("scales");
+        hub.workers().kill(3).await.expect("kills");
+        soon(batch.accepted[0].outcome()).await.expect("known");
+        soon(hub.shutdown(Duration::from_secs(10))).await.expect("in time");
+        soon(async {
+            while alive() > before {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        drop((batch, hub));
+    });
+    assert_eq!(Arc::strong_count(&slow), 1, "nobody holds the platform any more");
+}

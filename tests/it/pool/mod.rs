@@ -65,6 +65,10 @@ impl Counter {
         self.copies.lock().expect("not poisoned").values().copied().max().unwrap_or(0)
     }
 
+    fn of(&self, id: EnvelopeId) -> usize {
+        self.copies.lock().expect("not poisoned").get(&id).copied().unwrap_or(0)
+    }
+
     fn different(&self) -> usize {
         self.copies.lock().expect("not poisoned").len()
     }
