@@ -27,7 +27,7 @@ pub fn config() -> PoolConfig {
     PoolConfig {
         min_workers: 2,
         max_workers: 8,
-        slots: 32,
+        slots: 16,
         scale_up_delay: Duration::from_millis(500),
         scale_down_delay: Duration::from_secs(1),
         max_idle_time: Duration::from_secs(1),
