@@ -103,11 +103,11 @@ impl Dispatcher {
         }
     }
 
-    /// Most sends one lane may have under way: three quarters of all slots, so that a platform that hangs leaves room
-    /// for the others.
+    /// Most sends one lane may have under way: seven eighths of all slots, so that a platform that hangs leaves room
+    /// for the others, and one that is busy alone still makes the pool grow.
     fn lane_share(&self) -> usize {
         let slots = self.roster.workers() * self.config.slots;
-        (slots - slots / 4).max(1)
+        (slots - slots / 8).max(1)
     }
 
     /// Gives up to `count` tasks of a lane to a worker. False if no worker took them; they are back in their place then.
