@@ -1,6 +1,7 @@
 //! The worker pool while the demo runs: how it grew and shrank, and workers killed on purpose.
 
 use std::{
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,6 +22,9 @@ const SHRINKS_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Changes of the pool's size that are shown.
+const SCALINGS_MAX: usize = 12;
 
 /// A pool that starts small and is quick to grow and to shrink, so that a demo of seconds shows both.
 pub fn config() -> PoolConfig {
@@ -61,6 +65,20 @@ pub struct Scaling {
 }
 
 impl PoolStory {
+    /// It for people: a line for each change, nothing where nothing happened.
+    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        for Scaling { at_s, from, to, reason } in self.scalings.iter().take(SCALINGS_MAX) {
+            writeln!(out, "{at_s:>5.1} s  {from:>2} -> {to:>2} workers: {reason}")?;
+        }
+        if self.scalings.len() > SCALINGS_MAX {
+            writeln!(out, "         and {} times more", self.scalings.len() - SCALINGS_MAX)?;
+        }
+        if self.workers_lost > 0 {
+            writeln!(out, "{} workers died and were replaced", self.workers_lost)?;
+        }
+        if *self == Self::default() { Ok(()) } else { writeln!(out) }
+    }
+
     /// Writes down what `events` tell of the pool, for ever. May be dropped at any time.
     pub async fn watch(&mut self, events: &mut EventStream, began: Instant, clock: &dyn Clock) {
         while let Some(Ok(event)) = events.next().await {

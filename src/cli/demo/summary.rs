@@ -12,9 +12,6 @@ use serde_json::Value;
 use super::{pool::PoolStory, verdict::Verdict};
 use crate::{Stats, TaskId};
 
-/// Changes of the pool's size that are shown.
-const SCALINGS_MAX: usize = 12;
-
 /// Missing ids that are named.
 const NAMED_MAX: usize = 10;
 
@@ -186,7 +183,7 @@ impl Summary {
             self.duplicates, self.ambiguous_attempts
         )?;
         self.write_platforms(out)?;
-        self.write_pool(out)?;
+        self.pool.write(out)?;
         self.write_verdict(out)
     }
 
@@ -204,20 +201,6 @@ impl Summary {
             writeln!(out, " {p50_ms:>8.0} {p95_ms:>8.0} {max_ms:>8.0}")?;
         }
         writeln!(out)
-    }
-
-    fn write_pool(&self, out: &mut String) -> fmt::Result {
-        let PoolStory { scalings, workers_lost, .. } = &self.pool;
-        for scaling in scalings.iter().take(SCALINGS_MAX) {
-            writeln!(out, "{:>5.1} s  {:>2} -> {:>2} workers: {}", scaling.at_s, scaling.from, scaling.to, scaling.reason)?;
-        }
-        if scalings.len() > SCALINGS_MAX {
-            writeln!(out, "         and {} times more", scalings.len() - SCALINGS_MAX)?;
-        }
-        if *workers_lost > 0 {
-            writeln!(out, "{workers_lost} workers died and were replaced")?;
-        }
-        if scalings.is_empty() && *workers_lost == 0 { Ok(()) } else { writeln!(out) }
     }
 
     fn write_verdict(&self, out: &mut String) -> fmt::Result {
