@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use acme_platform::AcmePager;
 use notifyhub_platforms::{
     Adapter, Platform, Registry,
-    contract::{Envelope, EnvelopeId, ErrorKind, Message, Parts, Priority, Secret, SendError},
+    contract::{Envelope, ErrorKind, Message, Parts, Priority, Secret, SendError},
     http::{ReqwestTransport, TransportConfig},
-    testkit::{Answer, FaultServer, FixedClock, conformance::Http},
+    testkit::{self, Answer, FaultServer, FixedClock, conformance::Http},
 };
 use serde_json::{Value, json};
 
@@ -22,9 +22,7 @@ fn pager(url: &str, parts: &Parts) -> Arc<dyn Platform> {
 }
 
 fn envelope(message: Message) -> Envelope {
-    let accepted_at = std::time::SystemTime::UNIX_EPOCH;
-    let recipient = Some("team-red".into());
-    Envelope { id: EnvelopeId::new(7), recipient, message: message.into(), attempt: 1, correlation_id: None, accepted_at }
+    testkit::envelope(Some("team-red"), message)
 }
 
 fn accepted() -> Answer {

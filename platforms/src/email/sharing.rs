@@ -24,22 +24,16 @@ fn is_same(one: &Envelope, other: &Envelope) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::Arc,
-        time::{Duration, SystemTime},
-    };
+    use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::contract::{EnvelopeId, Message};
+    use crate::{contract::Message, testkit};
 
     fn envelope(text: &str, seconds: u64, correlation: Option<&str>) -> Envelope {
         Envelope {
-            id: EnvelopeId::new(1),
-            recipient: Some("ada@example.com".into()),
-            message: Arc::new(Message::text(text)),
-            attempt: 1,
             correlation_id: correlation.map(Into::into),
             accepted_at: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+            ..testkit::envelope(Some("ada@example.com"), Message::text(text))
         }
     }
 

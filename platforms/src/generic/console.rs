@@ -13,10 +13,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::{record, template::Template};
-use crate::contract::{
-    Adapter, Capabilities, ConfigError, Envelope, Format, Idempotency, Parts, Platform, Priority, Receipt, RecipientRule,
-    SendError, UrlTarget,
+use super::record;
+use crate::{
+    contract::{
+        Adapter, Capabilities, ConfigError, Envelope, Format, Idempotency, Parts, Platform, Priority, Receipt, RecipientRule,
+        SendError, UrlTarget,
+    },
+    render::template::Template,
 };
 
 /// The keys of a `type = "console"` table.

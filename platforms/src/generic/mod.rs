@@ -6,10 +6,8 @@
 //! | `file` | files, one line per message |
 //! | `console` | standard output and standard error |
 //! | `record` | what they have in common: a message as JSON or as a line |
-//! | `template` | what they have in common: texts with `{placeholders}` |
 
 pub mod console;
 pub mod file;
 mod record;
-mod template;
 pub mod webhook;

@@ -1,6 +1,6 @@
 //! A message as JSON, and as one line of a log.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
@@ -9,8 +9,13 @@ use serde_json::Value;
 
 use crate::{
     contract::{Action, Attachment, AttachmentContent, Envelope, EnvelopeId, Field, Format, Mention, Priority, SendError},
-    render,
+    render::{
+        self,
+        line::{is_control, push_escaped, push_utf16},
+    },
 };
+
+pub(super) use crate::render::line::{priority, time};
 
 /// An envelope as one JSON object: its stable id, when it was accepted, whom it is for, what it says.
 #[derive(Serialize)]
@@ -72,55 +77,12 @@ pub(super) fn text_line(envelope: &Envelope) -> String {
     line
 }
 
-/// The word for its priority.
-pub(super) fn priority(envelope: &Envelope) -> &'static str {
-    use Priority::{High, Low, Normal, Urgent};
-    match envelope.message.priority {
-        Low => "low",
-        Normal => "normal",
-        High => "high",
-        Urgent => "urgent",
-    }
-}
-
 /// The word for its format.
 pub(super) fn format(envelope: &Envelope) -> &'static str {
     match envelope.message.format {
         Format::Text => "text",
         Format::Markdown => "markdown",
         Format::Html => "html",
-    }
-}
-
-/// When it was accepted: RFC 3339, to the millisecond.
-pub(super) fn time(envelope: &Envelope) -> String {
-    format!("{:.3}", Timestamp::try_from(envelope.accepted_at).unwrap_or(Timestamp::MAX))
-}
-
-/// What must not reach a terminal or a log as it is: controls, which move cursors and end lines, and the marks that
-/// turn the direction of text, which make a line look like another.
-fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-fn push_utf16(line: &mut String, c: char) {
-    for unit in c.encode_utf16(&mut [0; 2]) {
-        let _ = write!(line, "\\u{unit:04x}");
-    }
-}
-
-/// Adds `text` without the white space around it, its control characters escaped.
-pub(super) fn push_escaped(line: &mut String, text: &str) {
-    for c in text.trim().chars() {
-        match c {
-            '\\' => line.push_str("\\\\"),
-            '\n' => line.push_str("\\n"),
-            '\t' => line.push_str("\\t"),
-            '\r' => line.push_str("\\r"),
-            c if is_control(c) => push_utf16(line, c),
-            c => line.push(c),
-        }
     }
 }
 

@@ -16,6 +16,16 @@ pub fn slack(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// CommonMark for Slack's own `markdown` block, unchanged but for what could ping: `<` before `!`, `@` and `#` becomes an
+/// entity. Links in angle brackets stay.
+pub fn slack_markdown(markdown: &str) -> Cow<'_, str> {
+    const PINGS: [&str; 3] = ["<!", "<@", "<#"];
+    if !PINGS.iter().any(|ping| markdown.contains(ping)) {
+        return markdown.into();
+    }
+    PINGS.iter().fold(markdown.to_owned(), |text, ping| text.replace(ping, &format!("&lt;{}", &ping[1..]))).into()
+}
+
 /// For HTML, as text and inside quoted attributes.
 pub fn html(text: &str) -> Cow<'_, str> {
     replace(text, |c| match c {
@@ -85,6 +95,10 @@ mod tests {
         assert_eq!(html(text), "&lt;!channel&gt; &amp; &lt;@U1&gt; *b* &quot;q&quot; &#39;a&#39;");
         assert_eq!(discord(r"**b** <@1> # \x"), r"\*\*b\*\* \<@1\> \# \\x");
         assert!(matches!(discord("nothing to do"), Cow::Borrowed(_)));
+        assert_eq!(
+            slack_markdown("<!here> <@U1> <#C1> <https://a.example> > a<b"),
+            "&lt;!here> &lt;@U1> &lt;#C1> <https://a.example> > a<b"
+        );
     }
 
     #[test]

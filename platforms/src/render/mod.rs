@@ -8,12 +8,16 @@
 //! | `markdown` | CommonMark to plain text, Slack's mrkdwn, Discord's markdown and safe HTML |
 //! | `html` | HTML to plain text and to CommonMark |
 //! | `escape` | text in which every character means itself, per dialect |
+//! | `line` | words of one line of text: controls escaped, time, priority |
+//! | `template` | texts with `{placeholders}` |
 //! | `limit` | lengths in the platform's unit, cutting with an ellipsis, splitting into pieces |
 
 pub mod escape;
 pub mod html;
 pub mod limit;
+pub(crate) mod line;
 pub mod markdown;
+pub(crate) mod template;
 
 use std::borrow::Cow;
 
@@ -43,6 +47,15 @@ pub fn slack(format: Format, body: &str) -> String {
         Format::Text => escape::slack(body).into_owned(),
         Format::Markdown => markdown::slack(body),
         Format::Html => markdown::slack(&html::markdown(body)),
+    }
+}
+
+/// The body as CommonMark that Slack renders itself; nothing in it can ping anybody.
+pub fn slack_markdown(format: Format, body: &str) -> Cow<'_, str> {
+    match format {
+        Format::Text => escape::slack(body),
+        Format::Markdown => escape::slack_markdown(body),
+        Format::Html => escape::slack_markdown(&html::markdown(body)).into_owned().into(),
     }
 }
 

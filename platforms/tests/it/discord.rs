@@ -1,15 +1,12 @@
 //! Discord over real sockets: the promises of every HTTP adapter, and whole sends.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use notifyhub_platforms::{
     Platform, Registry,
-    contract::{Attachment, AttachmentContent, Envelope, EnvelopeId, ErrorKind, LimitScope, Message, Parts},
+    contract::{Attachment, AttachmentContent, Envelope, ErrorKind, LimitScope, Message, Parts},
     http::{ReqwestTransport, TransportConfig},
-    testkit::{Answer, FixedClock, conformance::Http},
+    testkit::{self, Answer, FixedClock, conformance::Http},
 };
 use serde_json::json;
 use wiremock::{
@@ -36,14 +33,7 @@ fn bot(base_url: &str, parts: &Parts) -> Arc<dyn Platform> {
 }
 
 fn envelope(message: Message) -> Envelope {
-    Envelope {
-        id: EnvelopeId::new(7),
-        recipient: None,
-        message: Arc::new(message),
-        attempt: 1,
-        correlation_id: None,
-        accepted_at: SystemTime::UNIX_EPOCH,
-    }
+    testkit::envelope(None, message)
 }
 
 #[tokio::test]

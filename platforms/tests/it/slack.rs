@@ -1,15 +1,12 @@
 //! Slack over real sockets: the promises of every HTTP adapter, and whole sends.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use notifyhub_platforms::{
     Platform, Registry,
-    contract::{Attachment, AttachmentContent, Envelope, EnvelopeId, ErrorKind, LimitScope, Message, Parts},
+    contract::{Attachment, AttachmentContent, ErrorKind, LimitScope, Message, Parts},
     http::{ReqwestTransport, TransportConfig},
-    testkit::{Answer, FixedClock, conformance::Http},
+    testkit::{Answer, FixedClock, conformance::Http, envelope},
 };
 use serde_json::{Value, json};
 use wiremock::{
@@ -34,17 +31,6 @@ fn bot(base_url: &str, parts: &Parts) -> Arc<dyn Platform> {
 
 fn hook(base_url: &str, parts: &Parts) -> Arc<dyn Platform> {
     build(json!({"webhook_url": format!("{base_url}/services/T1/B1/s3cret-p4th")}), parts)
-}
-
-fn envelope(recipient: Option<&str>, message: Message) -> Envelope {
-    Envelope {
-        id: EnvelopeId::new(7),
-        recipient: recipient.map(Into::into),
-        message: Arc::new(message),
-        attempt: 1,
-        correlation_id: None,
-        accepted_at: SystemTime::UNIX_EPOCH,
-    }
 }
 
 #[tokio::test]
@@ -77,7 +63,7 @@ async fn a_webhook_send_arrives_as_slack_expects_it() {
         .and(header("content-type", "application/json; charset=utf-8"))
         .and(body_json(json!({
             "text": "*db1* is full",
-            "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "*db1* is full"}}],
+            "blocks": [{"type": "markdown", "text": "**db1** is full"}],
             "mrkdwn": true, "parse": "none", "link_names": false, "unfurl_links": false, "unfurl_media": false,
         })))
         .respond_with(ResponseTemplate::new(200).set_body_string("ok"))

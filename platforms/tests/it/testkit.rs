@@ -8,18 +8,11 @@ use notifyhub_platforms::{
     contract::{
         Capabilities, Clock, Envelope, EnvelopeId, ErrorKind, HttpRequest, Message, NetworkPolicy, Parts, Receipt, SendError,
     },
-    testkit::{Answer, FakePlatform, Reaction, TokioClock, conformance::Http},
+    testkit::{self, Answer, FakePlatform, Reaction, TokioClock, conformance::Http},
 };
 
 fn envelope(id: u128) -> Envelope {
-    Envelope {
-        id: EnvelopeId::new(id),
-        recipient: None,
-        message: Arc::new(Message::text("x")),
-        attempt: 1,
-        correlation_id: None,
-        accepted_at: std::time::UNIX_EPOCH,
-    }
+    Envelope { id: EnvelopeId::new(id), ..testkit::envelope(None, Message::text("x")) }
 }
 
 #[tokio::test]

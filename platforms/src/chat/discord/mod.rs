@@ -23,7 +23,6 @@
 //! | `payload` | a message as JSON and files |
 //! | `embeds` | title, body, fields and image within the limits |
 //! | `mentions` | who is pinged |
-//! | `threads` | which thread a key has opened |
 //! | `errors` | what Discord's answers mean |
 //!
 //! Wire facts: <https://docs.discord.com/developers/resources/webhook#execute-webhook>,
@@ -39,7 +38,6 @@ mod road;
 mod scheme;
 #[cfg(test)]
 mod tests;
-mod threads;
 
 use std::sync::Arc;
 
@@ -50,8 +48,8 @@ use http::{HeaderValue, Method, header};
 pub use config::{DiscordConfig, MentionKind};
 use errors::Posted;
 use road::{Place, Road};
-use threads::Threads;
 
+use super::memory::Memory;
 use crate::{
     contract::{
         Adapter, Capabilities, Clock, ConfigError, Envelope, Format, HttpRequest, HttpResponse, Idempotency, LimitScope,
@@ -65,7 +63,8 @@ use crate::{
 pub struct Discord {
     road: Road,
     config: DiscordConfig,
-    threads: Threads,
+    /// Which thread each key has opened in the forum.
+    threads: Memory,
     secrets: Vec<Secret>,
     network: NetworkPolicy,
     transport: Arc<dyn Transport>,
@@ -87,7 +86,7 @@ impl Adapter for Discord {
             secrets: road.secrets(),
             road,
             config,
-            threads: Threads::default(),
+            threads: Memory::default(),
             network: if allow_private { NetworkPolicy::AllowPrivate } else { NetworkPolicy::PublicOnly },
             transport: parts.transport.clone(),
             clock: parts.clock.clone(),

@@ -35,15 +35,16 @@ pub(super) struct Blocks {
     pub(super) rest: Vec<Value>,
 }
 
-/// Lays `message` out; `None` where it does not fit and has to go as plain text. `mentions` is ready-made mrkdwn.
-pub(super) fn blocks(message: &Message, mentions: &str, carries_files: bool) -> Option<Blocks> {
+/// Lays `message` out, its markdown in a block of its own or as mrkdwn; `None` where it does not fit and has to go as
+/// plain text. `mentions` is ready-made mrkdwn.
+pub(super) fn blocks(message: &Message, mentions: &str, carries_files: bool, as_markdown: bool) -> Option<Blocks> {
     let extras = message.extras();
     let mut lead = Vec::new();
     if !mentions.is_empty() {
         lead.push(section(mrkdwn(mentions)));
     }
     lead.extend(title(message));
-    let mut rest = body(message);
+    let mut rest = if as_markdown { markdown(message) } else { body(message) };
     rest.extend(fields(&extras.fields));
     rest.extend(image(message));
     rest.extend(buttons(message));
@@ -81,6 +82,12 @@ fn title(message: &Message) -> Option<Value> {
     }
     let cut = limit::truncate(&title, TextLimit { max: SECTION.max - 2, ..SECTION }, Markup::Slack);
     Some(section(mrkdwn(&format!("*{cut}*"))))
+}
+
+/// CommonMark as it is. Slack takes 12 000 characters of it in one message, which the limit of bytes keeps.
+fn markdown(message: &Message) -> Vec<Value> {
+    let text = render::slack_markdown(message.format, message.body.trim());
+    if text.is_empty() { Vec::new() } else { vec![json!({"type": "markdown", "text": text})] }
 }
 
 fn body(message: &Message) -> Vec<Value> {

@@ -20,10 +20,11 @@ pub struct SlackConfig {
     /// trigger (`https://hooks.slack.com/triggers/…`). Give this or `token`.
     pub webhook_url: Option<Secret>,
     /// Secret. Bot token (xoxb-…) with the scope chat:write; chat:write.public for public channels it has not joined,
-    /// chat:write.customize for `username` and icons, files:write for attachments. Give this or `webhook_url`.
+    /// chat:write.customize for `username` and icons, files:write for attachments, users:read.email for
+    /// recipients that are mail addresses. Give this or `webhook_url`.
     pub token: Option<Secret>,
     /// Where to send instead: for `token` the address of the Web API (default: `https://slack.com/api`), for `webhook_url`
-    /// what replaces its scheme and host (default: nothing).
+    /// what replaces its scheme and host (default: nothing). The government cloud is `https://slack-gov.com/api`.
     pub base_url: Option<String>,
     /// Whether addresses in private networks, and plain http, may be used. Default: false.
     pub allow_private_networks: bool,
@@ -36,6 +37,13 @@ pub struct SlackConfig {
     /// blocks: rich, with a colour bar unless the priority is normal; attachment: rich, always with a colour bar; text:
     /// plain mrkdwn. Default: blocks.
     pub layout: Layout,
+    /// block: CommonMark goes to Slack as it is, in a block of its own that knows tables and code; mrkdwn: it is converted
+    /// to Slack's own marks. What a workspace refuses as a block is sent as mrkdwn. Default: block.
+    pub markdown_mode: MarkdownMode,
+    /// Key of the thread of messages that have no `thread_key`, with placeholders `{kind}`, `{title}`, `{priority}`,
+    /// `{recipient}`, `{correlation_id}`, `{date}`, `{field.NAME}`: the first message of a key opens the thread, later ones
+    /// reply in it; a message that lacks one of them stands alone. With `token` only. Default: none.
+    pub thread_by: Option<String>,
     /// Whether replies in a thread are shown in the channel too; with `token` only. Default: false.
     pub reply_broadcast: bool,
     /// Whether Slack previews linked pages. Default: false.
@@ -58,6 +66,17 @@ pub enum Layout {
     Attachment,
     /// Plain mrkdwn.
     Text,
+}
+
+/// How CommonMark is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MarkdownMode {
+    /// As it is, in a block of its own.
+    #[default]
+    Block,
+    /// Converted to Slack's own marks.
+    Mrkdwn,
 }
 
 /// How messages reach Slack.
@@ -98,8 +117,10 @@ impl Road {
 
 fn webhook(url: &Secret, config: &SlackConfig, allow_private: bool) -> Result<Road, ConfigError> {
     let at = |reason| ConfigError::at("webhook_url", reason);
-    if config.reply_broadcast {
-        return Err(ConfigError::at("reply_broadcast", "works with `token` only"));
+    for (key, is_given) in [("reply_broadcast", config.reply_broadcast), ("thread_by", config.thread_by.is_some())] {
+        if is_given {
+            return Err(ConfigError::at(key, "works with `token` only"));
+        }
     }
     let url = match &config.base_url {
         Some(base_url) => address::rebase(url.expose(), base_url).map_err(at)?,

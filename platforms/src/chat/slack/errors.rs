@@ -75,7 +75,15 @@ pub(super) const WEB_API: Table = &[
     ),
     (
         InvalidRecipient,
-        &["channel_not_found", "is_archived", "is_inactive", "user_not_found", "messages_tab_disabled", "cannot_dm_bot"],
+        &[
+            "channel_not_found",
+            "is_archived",
+            "is_inactive",
+            "user_not_found",
+            "users_not_found",
+            "messages_tab_disabled",
+            "cannot_dm_bot",
+        ],
     ),
     (
         Unauthorized,
@@ -98,22 +106,6 @@ pub(super) const WEB_API: Table = &[
     (Unavailable, &["request_timeout", "service_unavailable", "team_added_to_org"]),
     (Ambiguous, &["internal_error", "fatal_error"]),
 ];
-
-/// Refusals that a plain text message may not meet.
-pub(super) const CURED_BY_TEXT: [&str; 8] = [
-    "invalid_blocks",
-    "invalid_blocks_format",
-    "msg_blocks_too_long",
-    "msg_too_long",
-    "invalid_attachments",
-    "too_many_attachments",
-    "invalid_payload",
-    "invalid_arguments",
-];
-
-/// Refusals that a message outside of the thread does not meet.
-pub(super) const CURED_OUTSIDE_THREAD: [&str; 3] =
-    ["cannot_reply_to_message", "thread_not_found", "restricted_action_thread_locked"];
 
 /// An incoming webhook has accepted only with status 200 and the body `ok`.
 pub(super) fn webhook(response: &HttpResponse, now: SystemTime) -> Result<(), SendError> {
@@ -195,6 +187,7 @@ fn explanation(code: &str) -> &str {
     match code {
         "not_in_channel" => "the bot is not in the channel: invite it",
         "channel_not_found" => "no such channel, or a private one the bot was not invited to",
+        "users_not_found" => "nobody in the workspace has this mail address",
         "channel_is_archived" | "is_archived" => "the channel is archived",
         "no_service" | "no_service_id" | "no_active_hooks" | "invalid_token" => {
             "the webhook was revoked or its app removed: make a new one"

@@ -34,7 +34,8 @@ impl Slack {
     }
 
     async fn upload_one(&self, name: &str, bytes: &Bytes) -> Result<String, SendError> {
-        let answer = self.carry(self.address_request(name, bytes.len())).await?;
+        let form = [("filename", name), ("length", &bytes.len().to_string())];
+        let answer = self.carry(self.form_request("files.getUploadURLExternal", &form)).await?;
         let answer = errors::web_api(&answer, self.clock.wall())?;
         let (Some(url), Some(id)) = (answer["upload_url"].as_str(), answer["file_id"].as_str()) else {
             return Err(SendError::unexpected("slack gave no address to upload to"));
@@ -45,17 +46,6 @@ impl Slack {
         request.network = self.network;
         verdict::check_status(&self.carry(request).await?, self.clock.wall())?;
         Ok(id.to_owned())
-    }
-
-    fn address_request(&self, name: &str, length: usize) -> HttpRequest {
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("filename", name)
-            .append_pair("length", &length.to_string())
-            .finish();
-        let mut request = self.api_request("files.getUploadURLExternal", Bytes::from(form));
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        request.headers.insert(header::CONTENT_TYPE, form);
-        request
     }
 
     /// Shows the uploaded files in the thread of the message. The message was delivered whatever comes of this; the
@@ -81,8 +71,8 @@ impl Slack {
     }
 }
 
-/// Nobody sees a file before it is shared, so a lost upload is no ambiguous delivery.
-fn unheard(error: SendError) -> SendError {
+/// For calls before the message: nobody has heard anything, so a lost one is no ambiguous delivery.
+pub(super) fn unheard(error: SendError) -> SendError {
     if error.kind() != ErrorKind::Ambiguous {
         return error;
     }

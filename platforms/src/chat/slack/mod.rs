@@ -7,15 +7,23 @@
 //! | receipt | none | `ts` and channel |
 //! | files | links only | uploaded into the message's thread |
 //!
-//! A message whose layout Slack refuses is sent once more as plain text, one whose thread is gone once more outside of
-//! it. Text never pings anybody; [`mentions`](crate::contract::Extras::mentions) do. A `thread_key` is used where it is
-//! itself the `ts` of a message.
+//! A message whose layout Slack refuses is sent once more in a simpler one, in the end as plain text; one whose thread is
+//! gone once more outside of it. Text never pings anybody; [`mentions`](crate::contract::Extras::mentions) do.
+//!
+//! A `thread_key` that is itself the `ts` of a message leads to its thread. With a bot token any other key (or what
+//! `thread_by` makes) opens a thread with its first message in a channel, which is remembered as long as the process
+//! lives. A recipient may be a mail address, which is looked up once.
+//!
+//! Messages are not edited or deleted: nothing above this adapter asks for it.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `config` | the keys, and which road they choose |
 //! | `scheme` | `slack://` URLs |
 //! | `payload` | an envelope as JSON |
+//! | `form` | in which form, and the simpler one after a refusal |
+//! | `thread` | which thread a message belongs to |
+//! | `people` | who has a mail address |
 //! | `blocks`, `text` | a message as blocks, and as one text |
 //! | `files` | the upload of attachments |
 //! | `errors` | what Slack's answers mean |
@@ -27,11 +35,14 @@ mod blocks;
 mod config;
 mod errors;
 mod files;
+mod form;
 mod payload;
+mod people;
 mod scheme;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thread;
 
 use std::sync::Arc;
 
@@ -40,21 +51,28 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 
 use config::Road;
-pub use config::{Layout, SlackConfig};
-use payload::Form;
+pub use config::{Layout, MarkdownMode, SlackConfig};
+use form::Form;
 
+use super::memory::Memory;
 use crate::{
     contract::{
         Adapter, Capabilities, Clock, ConfigError, Endpoint, Envelope, Format, HttpRequest, HttpResponse, NetworkPolicy, Parts,
         Platform, Receipt, RecipientRule, Secret, SendError, Transport, UrlTarget,
     },
     http::{Protocol, redact},
+    render::template::Template,
 };
 
 /// One Slack webhook, or one workspace's bot.
 pub struct Slack {
     road: Road,
     config: SlackConfig,
+    thread_by: Option<Template>,
+    /// The first message of each thread key in each channel.
+    threads: Memory,
+    /// Who has which mail address.
+    users: Memory,
     secrets: Vec<Secret>,
     network: NetworkPolicy,
     transport: Arc<dyn Transport>,
@@ -90,9 +108,13 @@ impl Adapter for Slack {
     fn build(config: SlackConfig, parts: &Parts) -> Result<Self, ConfigError> {
         let allow_private = config.allow_private_networks || parts.allow_private_networks;
         let road = Road::of(&config, allow_private)?;
+        let thread_by = config.thread_by.as_deref().map(Template::parse_key).transpose();
         Ok(Self {
             secrets: road.secrets(),
             road,
+            thread_by: thread_by.map_err(|reason| ConfigError::at("thread_by", reason))?,
+            threads: Memory::default(),
+            users: Memory::default(),
             config,
             network: if allow_private { NetworkPolicy::AllowPrivate } else { NetworkPolicy::PublicOnly },
             transport: parts.transport.clone(),
@@ -106,30 +128,41 @@ impl Adapter for Slack {
 }
 
 impl Slack {
-    fn message_request(&self, envelope: &Envelope, form: Form) -> Result<HttpRequest, SendError> {
-        self.verify(envelope.recipient.as_deref())?;
+    fn is_web_api(&self) -> bool {
+        matches!(self.road, Road::WebApi(..))
+    }
+
+    fn message_request(&self, envelope: &Envelope, channel: Option<&str>, form: Form<'_>) -> Result<HttpRequest, SendError> {
         let payload = match &self.road {
             Road::Workflow(_, variables) => payload::workflow(&envelope.message, variables)?,
-            road => payload::message(envelope, road, &self.config, form)?,
+            road => payload::message(envelope, channel, road, &self.config, form)?,
         };
         let body = Bytes::from(serde_json::Value::Object(payload).to_string());
         Ok(match &self.road {
             Road::WebApi(..) => self.api_request("chat.postMessage", body),
-            Road::Webhook(url) | Road::Workflow(url, _) => self.post(Endpoint::new(url.expose()), body),
+            Road::Webhook(url) | Road::Workflow(url, _) => self.json_request(Endpoint::new(url.expose()), body),
         })
     }
 
     /// A call of the Web API with a JSON body.
     fn api_request(&self, method: &str, body: Bytes) -> HttpRequest {
-        let Road::WebApi(base, token) = &self.road else { return self.post(Endpoint::new(""), body) };
-        let mut request = self.post(Endpoint::new(format!("{base}/{method}")), body);
+        let Road::WebApi(base, token) = &self.road else { return self.json_request(Endpoint::new(""), body) };
+        let mut request = self.json_request(Endpoint::new(format!("{base}/{method}")), body);
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose())).expect("the token was checked to be ASCII");
         bearer.set_sensitive(true);
         request.headers.insert(header::AUTHORIZATION, bearer);
         request
     }
 
-    fn post(&self, url: Endpoint, body: Bytes) -> HttpRequest {
+    /// A call of the Web API with a form.
+    fn form_request(&self, method: &str, pairs: &[(&str, &str)]) -> HttpRequest {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let mut request = self.api_request(method, Bytes::from(form));
+        request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        request
+    }
+
+    fn json_request(&self, url: Endpoint, body: Bytes) -> HttpRequest {
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
         HttpRequest { method: Method::POST, url, headers, body, network: self.network }
@@ -141,29 +174,18 @@ impl Slack {
         Ok(response)
     }
 
-    /// Posts the message, simpler where Slack refuses it as it is; at most three requests.
-    async fn post_message(&self, envelope: &Envelope) -> Result<Posted, SendError> {
-        let mut form = Form::first(&self.config, &envelope.message);
+    /// Posts the message, simpler where Slack refuses it as it is; every request says less than the one before.
+    async fn post(&self, envelope: &Envelope, channel: Option<&str>, mut form: Form<'_>) -> Result<Posted, SendError> {
         loop {
-            let answer = self.carry(self.message_request(envelope, form)?).await?;
+            let answer = self.carry(self.message_request(envelope, channel, form)?).await?;
             match self.posted(&answer) {
-                Err(error) => form = self.simpler(form, &error).ok_or(error)?,
-                Ok(posted) => {
-                    let thread = payload::thread_ts(&envelope.message).filter(|_| form.threaded);
-                    return Ok(Posted { thread: thread.map(str::to_owned), ..posted });
+                Err(error) => {
+                    let code = error.code().filter(|_| !matches!(self.road, Road::Workflow(..)));
+                    form = code.and_then(|code| form.simpler(code)).ok_or(error)?;
                 }
+                Ok(posted) => return Ok(Posted { thread: form.thread.map(str::to_owned), ..posted }),
             }
         }
-    }
-
-    /// The form that may be accepted where `form` was refused with `error`.
-    fn simpler(&self, form: Form, error: &SendError) -> Option<Form> {
-        let code = error.code().filter(|_| !matches!(self.road, Road::Workflow(..)))?;
-        if form.rich && errors::CURED_BY_TEXT.contains(&code) {
-            return Some(Form { rich: false, ..form });
-        }
-        let is_cured = form.threaded && errors::CURED_OUTSIDE_THREAD.contains(&code);
-        is_cured.then_some(Form { threaded: false, ..form })
     }
 
     fn posted(&self, response: &HttpResponse) -> Result<Posted, SendError> {
@@ -182,7 +204,10 @@ impl Slack {
 
 impl Protocol for Slack {
     fn request(&self, envelope: &Envelope) -> Result<HttpRequest, SendError> {
-        self.message_request(envelope, Form::first(&self.config, &envelope.message))
+        let recipient = envelope.recipient.as_deref();
+        self.verify(recipient)?;
+        let message = &envelope.message;
+        self.message_request(envelope, recipient, Form::first(&self.config, message, payload::thread_ts(message)))
     }
 
     fn classify(&self, response: &HttpResponse) -> Result<Receipt, SendError> {
@@ -200,7 +225,7 @@ impl Platform for Slack {
         Capabilities {
             formats: &[Format::Text, Format::Markdown],
             body: Some(text::TEXT),
-            attachments: matches!(self.road, Road::WebApi(..)),
+            attachments: self.is_web_api(),
             recipient: match self.road {
                 Road::WebApi(..) => RecipientRule::Required,
                 Road::Webhook(_) => RecipientRule::Optional,
@@ -211,12 +236,13 @@ impl Platform for Slack {
     }
 
     fn verify(&self, recipient: Option<&str>) -> Result<(), SendError> {
-        const SHAPE: &str = "expected #name, a channel id (C…, G…, D…) or a user id (U…, W…)";
+        const SHAPE: &str = "expected #name, a channel id (C…, G…, D…), a user id (U…, W…) or, with a token, a mail address";
         match (&self.road, recipient) {
             (Road::WebApi(..), None) => Err(SendError::invalid_recipient(format!("slack needs a channel, {SHAPE}"))),
             (Road::Workflow(..), Some(_)) => {
                 Err(SendError::invalid_recipient("a workflow trigger names its own channel: leave it out"))
             }
+            (Road::WebApi(..), Some(person)) if people::is_mail_address(person) => Ok(()),
             (_, Some(channel)) if !is_channel(channel) => {
                 Err(SendError::invalid_recipient(format!("this is no slack channel, {SHAPE}")))
             }
@@ -225,12 +251,17 @@ impl Platform for Slack {
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
-        if !matches!(self.road, Road::WebApi(..)) {
-            return Ok(self.post_message(envelope).await?.receipt());
+        let recipient = envelope.recipient.as_deref();
+        self.verify(recipient)?;
+        if !self.is_web_api() {
+            return Ok(self.post_message(envelope, recipient).await?.receipt());
         }
-        self.verify(envelope.recipient.as_deref())?;
+        let user = match recipient.filter(|recipient| people::is_mail_address(recipient)) {
+            Some(address) => Some(self.user_of(address).await?),
+            None => None,
+        };
         let files = self.upload(envelope).await?;
-        let posted = self.post_message(envelope).await?;
+        let posted = self.post_message(envelope, user.as_deref().or(recipient)).await?;
         Ok(self.share(files, posted).await)
     }
 

@@ -5,29 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{
     blocks::{self, Blocks, colour, priority_note},
     config::{Layout, Road, SlackConfig},
+    form::{Form, Shape},
     text,
 };
 use crate::{
     contract::{Envelope, Message, Priority, SendError},
     render,
 };
-
-/// In which form a message is sent: as it should be, or simpler after a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Form {
-    /// With blocks, not as one text.
-    pub(super) rich: bool,
-    /// In the thread its key names.
-    pub(super) threaded: bool,
-}
-
-impl Form {
-    /// The message as it should be.
-    pub(super) fn first(config: &SlackConfig, message: &Message) -> Self {
-        let raw_thread = message.raw_for("slack").is_some_and(|raw| raw.get("thread_ts").is_some());
-        Self { rich: config.layout != Layout::Text, threaded: raw_thread || thread_ts(message).is_some() }
-    }
-}
 
 /// The payload of a webhook or of `chat.postMessage`.
 ///
@@ -36,9 +20,10 @@ impl Form {
 /// An invalid message where it says nothing, mentions what is no id, or `raw.slack` is no object.
 pub(super) fn message(
     envelope: &Envelope,
+    channel: Option<&str>,
     road: &Road,
     config: &SlackConfig,
-    form: Form,
+    form: Form<'_>,
 ) -> Result<Map<String, Value>, SendError> {
     let message = &*envelope.message;
     let is_api = matches!(road, Road::WebApi(..));
@@ -59,13 +44,13 @@ pub(super) fn message(
             payload[key] = value.as_str().into();
         }
     }
-    if let Some(channel) = envelope.recipient.as_deref() {
+    if let Some(channel) = channel {
         payload["channel"] = channel.into();
     }
     if is_api {
         payload["metadata"] = json!({"event_type": "notification", "event_payload": {"id": envelope.id.to_string()}});
     }
-    if let Some(thread) = thread_ts(message).filter(|_| form.threaded) {
+    if let Some(thread) = form.thread {
         payload["thread_ts"] = thread.into();
         if config.reply_broadcast {
             payload["reply_broadcast"] = true.into();
@@ -75,29 +60,28 @@ pub(super) fn message(
     for (key, value) in raw.into_iter().flatten().filter(|(key, _)| form.allows(key)) {
         payload.insert(key.clone(), value.clone());
     }
+    if payload.contains_key("markdown_text") {
+        // It is the whole message, and Slack refuses it beside these.
+        payload.retain(|key, _| !matches!(key.as_str(), "text" | "blocks"));
+    }
     Ok(payload)
 }
 
-impl Form {
-    /// Whether a key of `raw.slack` still belongs into this form: what was refused is not sent again.
-    fn allows(self, key: &str) -> bool {
-        match key {
-            "blocks" | "attachments" => self.rich,
-            "thread_ts" | "reply_broadcast" => self.threaded,
-            _ => true,
-        }
-    }
-}
-
-fn content(payload: &mut Value, message: &Message, config: &SlackConfig, form: Form, is_api: bool) -> Result<(), SendError> {
+fn content(payload: &mut Value, message: &Message, config: &SlackConfig, form: Form<'_>, is_api: bool) -> Result<(), SendError> {
     let mentions = text::mentions(message)?;
-    let blocks = if form.rich { blocks::blocks(message, &mentions, is_api) } else { None };
+    let blocks = match form.shape {
+        Shape::Markdown => blocks::blocks(message, &mentions, is_api, true),
+        Shape::Mrkdwn => blocks::blocks(message, &mentions, is_api, false),
+        Shape::Text | Shape::ShortText => None,
+    };
+    let limit = if form.shape == Shape::ShortText { text::FALLBACK } else { text::TEXT };
+    let whole = || text::whole(message, &mentions, is_api, limit);
     let Some(blocks) = blocks.filter(|blocks| !(blocks.lead.is_empty() && blocks.rest.is_empty())) else {
-        payload["text"] = text::whole(message, &mentions, is_api).into();
+        payload["text"] = whole().into();
         return Ok(());
     };
     let fallback = text::fallback(message);
-    payload["text"] = if fallback.is_empty() { text::whole(message, &mentions, is_api) } else { fallback }.into();
+    payload["text"] = if fallback.is_empty() { whole() } else { fallback }.into();
     let is_coloured = config.layout == Layout::Attachment || message.priority != Priority::Normal;
     if is_coloured {
         beside_bar(payload, blocks, message.priority);
@@ -160,7 +144,12 @@ fn raw(message: &Message) -> Result<Option<&Map<String, Value>>, SendError> {
     raw.as_object().map(Some).ok_or_else(|| SendError::invalid_message("`raw.slack` must be an object of Slack's own keys"))
 }
 
-/// A thread key that is itself a `ts` (`1700000000.000200`): the only thread an adapter without memory can name.
+/// Whether `raw.slack` has a member of that name.
+pub(super) fn has_raw(message: &Message, key: &str) -> bool {
+    message.raw_for("slack").is_some_and(|raw| raw.get(key).is_some())
+}
+
+/// A thread key that is itself a `ts` (`1700000000.000200`).
 pub(super) fn thread_ts(message: &Message) -> Option<&str> {
     let key = message.extras().thread_key.as_deref()?;
     let (seconds, micros) = key.split_once('.')?;

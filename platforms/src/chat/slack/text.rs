@@ -13,7 +13,7 @@ use crate::{
 /// Slack cuts longer texts (<https://docs.slack.dev/reference/methods/chat.postMessage#truncating>).
 pub(super) const TEXT: TextLimit = TextLimit { max: 40_000, unit: LengthUnit::Chars };
 /// What Slack recommends as the longest; enough beside blocks, which hold the whole body.
-const FALLBACK: TextLimit = TextLimit { max: 4_000, unit: LengthUnit::Chars };
+pub(super) const FALLBACK: TextLimit = TextLimit { max: 4_000, unit: LengthUnit::Chars };
 
 /// Title and body, for where blocks cannot be shown.
 pub(super) fn fallback(message: &Message) -> String {
@@ -23,8 +23,8 @@ pub(super) fn fallback(message: &Message) -> String {
     limit::truncate_closed(&parts.join("\n"), FALLBACK, Markup::Slack)
 }
 
-/// The whole message as text.
-pub(super) fn whole(message: &Message, mentions: &str, carries_files: bool) -> String {
+/// The whole message as text of at most `limit`.
+pub(super) fn whole(message: &Message, mentions: &str, carries_files: bool, limit: TextLimit) -> String {
     let extras = message.extras();
     let mut parts = vec![mentions.to_owned()];
     parts.extend(title(message).map(|title| format!("*{}*", escape::slack(&title))));
@@ -35,7 +35,7 @@ pub(super) fn whole(message: &Message, mentions: &str, carries_files: bool) -> S
     parts.extend(extras.actions.iter().map(action));
     parts.extend(extras.attachments.iter().filter_map(|attachment| note(attachment, carries_files)));
     parts.retain(|part| !part.is_empty());
-    limit::truncate_closed(&parts.join("\n"), TEXT, Markup::Slack)
+    limit::truncate_closed(&parts.join("\n"), limit, Markup::Slack)
 }
 
 /// Everybody who is mentioned, as mrkdwn; the only place where pings are written.

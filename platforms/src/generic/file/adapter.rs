@@ -10,15 +10,18 @@ use async_trait::async_trait;
 use url::Url;
 
 use super::{
-    super::{record, template::Template},
+    super::record,
     FileConfig, FileFormat,
     appender::{Appender, Line, Rules},
     config, failure,
     place::Place,
     rotation::{Day, Rotation},
 };
-use crate::contract::{
-    Adapter, Capabilities, Clock, ConfigError, Envelope, Format, Idempotency, Parts, Platform, Receipt, SendError, UrlTarget,
+use crate::{
+    contract::{
+        Adapter, Capabilities, Clock, ConfigError, Envelope, Format, Idempotency, Parts, Platform, Receipt, SendError, UrlTarget,
+    },
+    render::template::Template,
 };
 
 /// Most lines of one batch.

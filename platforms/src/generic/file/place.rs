@@ -5,8 +5,11 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{super::template::Placeholder, super::template::Template, FileConfig};
-use crate::contract::{ConfigError, Envelope, RecipientRule, SendError};
+use super::FileConfig;
+use crate::{
+    contract::{ConfigError, Envelope, RecipientRule, SendError},
+    render::template::{Placeholder, Template},
+};
 
 /// What a path may ask for: what is short and has few values, so that there are few files.
 const PLACEHOLDERS: [&str; 4] = ["date", "recipient", "priority", "kind"];

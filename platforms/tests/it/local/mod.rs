@@ -11,7 +11,7 @@ use std::{
 
 use notifyhub_platforms::{
     contract::{Envelope, EnvelopeId, Message, Parts},
-    testkit::{ScriptedTransport, TokioClock},
+    testkit::{self, ScriptedTransport, TokioClock},
 };
 
 const HOSTILE: &str = "a\nb\r\u{1b}[2Jc\u{9b}31m\u{2028}\u{202e}\0 \\n \u{7}é🎉";
@@ -23,10 +23,8 @@ fn parts(is_operator: bool) -> Parts {
 fn envelope(id: u128, message: Message) -> Envelope {
     Envelope {
         id: EnvelopeId::new(id),
-        recipient: None,
-        message: Arc::new(message),
-        attempt: 1,
         correlation_id: Some("c-1".into()),
         accepted_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_250),
+        ..testkit::envelope(None, message)
     }
 }

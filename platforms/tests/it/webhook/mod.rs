@@ -20,7 +20,7 @@ use notifyhub_platforms::{
     Platform, Registry,
     contract::{Clock, ConfigError, Envelope, EnvelopeId, Message, Parts},
     http::{ReqwestTransport, TransportConfig},
-    testkit::{Answer, FaultServer, FixedClock, RecordedRequest},
+    testkit::{self, Answer, FaultServer, FixedClock, RecordedRequest},
 };
 use serde_json::{Value, json};
 
@@ -84,11 +84,8 @@ fn build(table: Value, parts: &Parts) -> Result<Arc<dyn Platform>, ConfigError> 
 fn envelope(message: Message) -> Envelope {
     Envelope {
         id: EnvelopeId::new(0x0192_f0c1_2345_7abc_8def_0123_4567_89ab),
-        recipient: None,
-        message: Arc::new(message),
-        attempt: 1,
-        correlation_id: None,
         accepted_at: wall() - Duration::from_millis(1500),
+        ..testkit::envelope(None, message)
     }
 }
 

@@ -6,7 +6,7 @@ mod config;
 mod forum;
 mod layout;
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use super::{Discord, DiscordConfig, MentionKind};
 use crate::{
     contract::{Adapter, Envelope, EnvelopeId, Message, Parts, Secret},
     http::Protocol,
-    testkit::{FixedClock, ScriptedTransport},
+    testkit::{FixedClock, ScriptedTransport, envelope},
 };
 
 const HOOK: &str = "https://discord.com/api/webhooks/1180000000000000001/s3cret-s3cret";
@@ -32,17 +32,6 @@ fn hook() -> DiscordConfig {
 
 fn discord(config: DiscordConfig) -> Discord {
     Discord::build(config, &parts(&ScriptedTransport::new())).expect("a valid configuration")
-}
-
-fn envelope(recipient: Option<&str>, message: Message) -> Envelope {
-    Envelope {
-        id: EnvelopeId::new(7),
-        recipient: recipient.map(Into::into),
-        message: Arc::new(message),
-        attempt: 1,
-        correlation_id: None,
-        accepted_at: SystemTime::UNIX_EPOCH,
-    }
 }
 
 /// What `config` makes of `message`: URL and JSON.

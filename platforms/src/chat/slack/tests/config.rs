@@ -21,6 +21,8 @@ fn a_table_chooses_one_road() {
         (token("xoxb s3cret"), "`token`: is no token"),
         (SlackConfig { base_url: Some("ftp://s3cret".into()), ..bot() }, "`base_url`"),
         (SlackConfig { reply_broadcast: true, ..hook() }, "`reply_broadcast`"),
+        (SlackConfig { thread_by: Some("{title}".into()), ..hook() }, "`thread_by`: works with `token` only"),
+        (SlackConfig { thread_by: Some("{body}".into()), ..bot() }, "`thread_by`: has the unknown placeholder {body}"),
         (SlackConfig { workflow_variables: Some(vec![]), ..hook() }, "`workflow_variables`"),
         (SlackConfig { workflow_variables: Some(vec![]), ..bot() }, "`workflow_variables`"),
     ] {
@@ -48,6 +50,16 @@ fn base_urls_replace_where_it_is_sent() {
 }
 
 #[test]
+fn the_government_cloud_is_a_host_like_any_other() {
+    let url = "https://hooks.slack-gov.com/services/T1/B1/x";
+    let hook = SlackConfig { webhook_url: Some(Secret::new(url)), ..SlackConfig::default() };
+    assert_eq!(slack(hook).request(&envelope(None, Message::text("b"))).expect("a request").url.expose(), url);
+    let api = slack(SlackConfig { base_url: Some("https://slack-gov.com/api".into()), ..bot() });
+    let request = api.request(&envelope(Some("C1"), Message::text("b"))).expect("a request");
+    assert_eq!(request.url.expose(), "https://slack-gov.com/api/chat.postMessage");
+}
+
+#[test]
 fn recipients_are_verified_before_anything_is_accepted() {
     let workflow = SlackConfig { webhook_url: Some(Secret::new("https://hooks.slack.com/triggers/1")), ..SlackConfig::default() };
     let (webhook, api, workflow) = (slack(hook()), slack(bot()), slack(workflow));
@@ -55,9 +67,10 @@ fn recipients_are_verified_before_anything_is_accepted() {
         assert!(api.verify(Some(recipient)).is_ok() && webhook.verify(Some(recipient)).is_ok(), "{recipient}");
         assert!(workflow.verify(Some(recipient)).is_err());
     }
-    for recipient in ["", "#", "@ada", "a b", "<!channel>", "ada@example.com", "a/b"] {
+    for recipient in ["", "#", "@ada", "a b", "<!channel>", "ada@", "a b@example.com", "a/b"] {
         assert!(api.verify(Some(recipient)).is_err() && webhook.verify(Some(recipient)).is_err(), "{recipient}");
     }
+    assert!(api.verify(Some("ada@example.com")).is_ok() && webhook.verify(Some("ada@example.com")).is_err());
     assert!(api.verify(None).is_err() && webhook.verify(None).is_ok() && workflow.verify(None).is_ok());
     let rules = [webhook, api, workflow].map(|slack| slack.capabilities().recipient);
     assert_eq!(rules, [RecipientRule::Optional, RecipientRule::Required, RecipientRule::Never]);
@@ -72,6 +85,7 @@ fn apprise_urls_are_understood() {
         ("SLACK://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/%23nuxref/", webhook, Some("#nuxref"), None),
         ("slack://xoxb-1-2-abc/#general", "xoxb-1-2-abc", Some("#general"), None),
         ("slack://xoxb-1-2-abc/+C012", "xoxb-1-2-abc", Some("C012"), None),
+        ("slack://xoxb-1-2-abc/ada@example.com", "xoxb-1-2-abc", Some("ada@example.com"), None),
         ("slack://xoxb-1-2-abc/@U012", "xoxb-1-2-abc", Some("U012"), None),
     ] {
         let target = Slack::from_url(url).expect(url);

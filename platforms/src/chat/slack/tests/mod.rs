@@ -4,16 +4,17 @@ mod answers;
 mod config;
 mod layout;
 mod sends;
+mod threads;
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::{Slack, SlackConfig};
 use crate::{
-    contract::{Adapter, ConfigError, Envelope, EnvelopeId, Message, Parts, Secret},
+    contract::{Adapter, ConfigError, Message, Parts, Secret},
     http::Protocol,
-    testkit::{FixedClock, ScriptedTransport},
+    testkit::{FixedClock, ScriptedTransport, envelope},
 };
 
 const HOOK: &str = "https://hooks.slack.com/services/T1/B1/s3crets3cret";
@@ -33,17 +34,6 @@ fn hook() -> SlackConfig {
 
 fn bot() -> SlackConfig {
     SlackConfig { token: Some(Secret::new("xoxb-s3cret")), ..SlackConfig::default() }
-}
-
-fn envelope(recipient: Option<&str>, message: Message) -> Envelope {
-    Envelope {
-        id: EnvelopeId::new(7),
-        recipient: recipient.map(Into::into),
-        message: Arc::new(message),
-        attempt: 1,
-        correlation_id: None,
-        accepted_at: SystemTime::UNIX_EPOCH,
-    }
 }
 
 /// What a webhook is sent for `message`.
@@ -90,7 +80,7 @@ fn the_web_api_is_posted_exactly_these_bytes() {
     assert_eq!(
         std::str::from_utf8(&request.body),
         Ok(concat!(
-            r#"{"blocks":[{"text":{"text":"*b*","type":"mrkdwn"},"type":"section"}],"channel":"C012","#,
+            r#"{"blocks":[{"text":"**b**","type":"markdown"}],"channel":"C012","#,
             r#""icon_emoji":":fire:","link_names":false,"#,
             r#""metadata":{"event_payload":{"id":"00000000-0000-0000-0000-000000000007"},"event_type":"notification"},"#,
             r#""mrkdwn":true,"parse":"none","reply_broadcast":true,"text":"*b*","thread_ts":"1700000000.000200","#,

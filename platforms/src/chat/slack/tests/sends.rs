@@ -42,6 +42,76 @@ async fn a_refused_layout_is_sent_once_more_as_text() {
 }
 
 #[tokio::test]
+async fn markdown_that_is_refused_as_a_block_goes_as_mrkdwn_then_as_text() {
+    let transport =
+        ScriptedTransport::new().answering(200, refused("invalid_blocks")).answering(200, refused("invalid_blocks_format"));
+    let transport = transport.answering(200, POSTED);
+    over(&transport, bot()).send(&envelope(Some("C1"), Message::markdown("**b**"))).await.expect("accepted");
+    assert_eq!(body(&transport, 0)["blocks"], json!([{"type": "markdown", "text": "**b**"}]));
+    assert_eq!(body(&transport, 1)["blocks"], json!([{"type": "section", "text": {"type": "mrkdwn", "text": "*b*"}}]));
+    assert!(body(&transport, 2).get("blocks").is_none() && body(&transport, 2)["text"] == "*b*");
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_is_cut_once() {
+    let transport = ScriptedTransport::new()
+        .answering(200, refused("msg_blocks_too_long"))
+        .answering(200, refused("msg_too_long"))
+        .answering(200, refused("msg_too_long"));
+    let error =
+        over(&transport, bot()).send(&envelope(Some("C1"), Message::text("x".repeat(9_000)))).await.expect_err("still too long");
+    assert_eq!((error.code(), transport.requests().len()), (Some("msg_too_long"), 3));
+    let lengths = [1, 2].map(|index| body(&transport, index)["text"].as_str().map_or(0, |text| text.chars().count()));
+    assert_eq!(lengths, [9_000, 4_000]);
+}
+
+#[tokio::test]
+async fn raw_content_that_is_refused_is_left_out_at_once() {
+    for (raw_key, code) in
+        [("blocks", "invalid_blocks"), ("metadata", "metadata_too_large"), ("markdown_text", "markdown_text_conflict")]
+    {
+        let transport = ScriptedTransport::new().answering(200, refused(code)).answering(200, POSTED);
+        over(&transport, bot()).send(&envelope(Some("C1"), raw(json!({raw_key: "mine"})))).await.expect("accepted");
+        assert_eq!(body(&transport, 0)[raw_key], "mine");
+        assert_eq!(body(&transport, 0).get("text").is_none(), raw_key == "markdown_text", "slack takes it alone only");
+        assert!(body(&transport, 1)[raw_key] != "mine" && body(&transport, 1)["text"] == "b");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_address_is_looked_up_once_and_written_to_directly() {
+    let transport = ScriptedTransport::new()
+        .answering(200, r#"{"ok":true,"user":{"id":"U7"}}"#)
+        .answering(200, r#"{"ok":true,"channel":"D7","ts":"1.000002"}"#)
+        .answering(200, r#"{"ok":true,"channel":"D7","ts":"1.000003"}"#);
+    let slack = over(&transport, bot());
+    for address in ["ada+ops@example.com", "Ada+Ops@Example.com"] {
+        let receipt = slack.send(&envelope(Some(address), Message::text("b"))).await.expect("accepted");
+        assert_eq!(receipt.detail.as_deref(), Some("channel D7"));
+    }
+    let requests = transport.requests();
+    assert_eq!(requests[0].url.expose(), "https://slack.com/api/users.lookupByEmail");
+    assert_eq!((&requests[0].body[..], requests.len()), (&b"email=ada%2Bops%40example.com"[..], 3));
+    assert_eq!((&body(&transport, 1)["channel"], &body(&transport, 2)["channel"]), (&json!("U7"), &json!("U7")));
+}
+
+#[tokio::test]
+async fn an_address_nobody_has_is_a_bad_recipient_and_a_lost_lookup_was_heard_by_nobody() {
+    for (transport, kind) in [
+        (ScriptedTransport::new().answering(200, refused("users_not_found")), ErrorKind::InvalidRecipient),
+        (ScriptedTransport::new().answering(200, refused("missing_scope")), ErrorKind::Unauthorized),
+        (ScriptedTransport::new().answering(200, r#"{"ok":true}"#), ErrorKind::Unexpected),
+        (ScriptedTransport::new().then(Err(TransportError::new(TransportErrorKind::Lost, "lost"))), ErrorKind::Unavailable),
+    ] {
+        let slack = over(&transport, bot());
+        let error = slack.send(&envelope(Some("ada@example.com"), Message::text("b"))).await.expect_err("no user");
+        assert_eq!((error.kind(), transport.requests().len()), (kind, 1));
+    }
+    let error = over(&ScriptedTransport::new(), hook()).send(&envelope(Some("ada@example.com"), Message::text("b"))).await;
+    assert_eq!(error.expect_err("a webhook looks nobody up").kind(), ErrorKind::InvalidRecipient);
+}
+
+#[tokio::test]
 async fn a_reply_to_a_thread_that_is_gone_is_sent_once_more_outside_of_it() {
     for code in ["thread_not_found", "cannot_reply_to_message", "restricted_action_thread_locked"] {
         let transport = ScriptedTransport::new().answering(200, refused(code)).answering(200, POSTED);

@@ -1,22 +1,16 @@
 //! Whatever a message holds, JSON templates make JSON that holds it.
 
-use std::{sync::Arc, time::SystemTime};
-
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Language, Template};
-use crate::contract::{Envelope, EnvelopeId, Message};
+use crate::{
+    contract::{Envelope, Message},
+    testkit,
+};
 
 fn envelope(message: Message) -> Envelope {
-    Envelope {
-        id: EnvelopeId::new(1),
-        recipient: None,
-        message: Arc::new(message),
-        attempt: 1,
-        correlation_id: None,
-        accepted_at: SystemTime::UNIX_EPOCH,
-    }
+    testkit::envelope(None, message)
 }
 
 #[test]

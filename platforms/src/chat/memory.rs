@@ -1,4 +1,4 @@
-//! Which thread of a forum each thread key has opened, so that later messages follow it.
+//! What an adapter remembers by key, within bounds: which thread a key has opened, which user has an address.
 
 use std::{
     collections::HashMap,
@@ -8,13 +8,13 @@ use std::{
 /// Most keys remembered; beyond, the one that was not used for longest is forgotten.
 const KEYS_MAX: usize = 1_000;
 
-/// The thread of one key: empty until it is open. Locked while it is being opened, so that two messages of one key
-/// never open two.
+/// The value of one key: empty until it is known. Locked while it is being made, so that two messages of one key never
+/// make two.
 pub(super) type Slot = Arc<tokio::sync::Mutex<Option<String>>>;
 
-/// What is remembered; lost with the process, after which a key opens a new thread.
+/// What is remembered; lost with the process.
 #[derive(Debug, Default)]
-pub(super) struct Threads {
+pub(super) struct Memory {
     /// Held for a look into the map, never across an await.
     known: Mutex<Known>,
 }
@@ -25,7 +25,7 @@ struct Known {
     by_key: HashMap<Box<str>, (u64, Slot)>,
 }
 
-impl Threads {
+impl Memory {
     /// The slot of `key`, an empty one if it is new.
     pub(super) fn slot(&self, key: &str) -> Slot {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,14 +49,14 @@ mod tests {
 
     #[test]
     fn the_key_unused_for_longest_is_forgotten_first() {
-        let threads = Threads::default();
-        let first = threads.slot("0");
+        let memory = Memory::default();
+        let first = memory.slot("0");
         for key in 1..KEYS_MAX {
-            threads.slot(&key.to_string());
+            memory.slot(&key.to_string());
         }
-        assert!(Arc::ptr_eq(&threads.slot("0"), &first), "it was used last of all now");
-        threads.slot("one more");
-        let known = threads.known.lock().expect("nobody panicked");
+        assert!(Arc::ptr_eq(&memory.slot("0"), &first), "it was used last of all now");
+        memory.slot("one more");
+        let known = memory.known.lock().expect("nobody panicked");
         assert_eq!((known.by_key.len(), known.by_key.contains_key("1")), (KEYS_MAX, false));
         assert!(known.by_key.contains_key("0"));
     }

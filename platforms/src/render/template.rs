@@ -2,12 +2,12 @@
 
 use std::{borrow::Cow, convert::Infallible, fmt};
 
-use super::record;
+use super::line;
 use crate::{contract::Envelope, render};
 
 /// What a `{…}` stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Placeholder {
+pub(crate) enum Placeholder {
     /// The stable id of the envelope.
     Id,
     /// When it was accepted, to the millisecond.
@@ -39,12 +39,14 @@ const NAMES: [(&str, Placeholder); 9] = [
 
 /// What a line may ask for: everything.
 const OF_LINES: [&str; 10] = ["id", "time", "date", "recipient", "priority", "kind", "title", "body", "correlation_id", FIELD];
+/// What a key may ask for: what many messages share.
+const OF_KEYS: [&str; 7] = ["date", "recipient", "priority", "kind", "title", "correlation_id", FIELD];
 /// Stands for every field, by its name.
 const FIELD: &str = "field.NAME";
 
 /// A text that was read; `{{` and `}}` in it stand for the characters themselves.
 #[derive(Debug, Clone)]
-pub(super) struct Template(Vec<Piece>);
+pub(crate) struct Template(Vec<Piece>);
 
 #[derive(Debug, Clone)]
 enum Piece {
@@ -58,7 +60,7 @@ impl Template {
     /// # Errors
     ///
     /// What is wrong with it, and what is allowed.
-    pub(super) fn parse(text: &str, names: &[&str]) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Self, String> {
         const LONE: &str = "has a brace without its partner: write {{ or }} for the character itself";
         let (mut pieces, mut plain, mut rest) = (Vec::new(), String::new(), text);
         while let Some(at) = rest.find(['{', '}']) {
@@ -86,7 +88,7 @@ impl Template {
     /// # Errors
     ///
     /// As [`parse`](Self::parse); also where it holds nothing, or a control character other than a tab.
-    pub(super) fn parse_line(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse_line(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Err("is empty, expected a text such as \"{time} {title}: {body}\"".to_owned());
         }
@@ -96,8 +98,21 @@ impl Template {
         Self::parse(text, &OF_LINES)
     }
 
+    /// Reads a template of keys, which messages that belong together share.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse); also where it asks for nothing, so that all messages would share one key.
+    pub(crate) fn parse_key(text: &str) -> Result<Self, String> {
+        let template = Self::parse(text, &OF_KEYS)?;
+        if template.placeholders().next().is_none() {
+            return Err("has no placeholder, expected a text such as \"{kind} {field.host}\"".to_owned());
+        }
+        Ok(template)
+    }
+
     /// What it asks for, in order.
-    pub(super) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
+    pub(crate) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Filled(placeholder) => Some(placeholder),
             Piece::Text(_) => None,
@@ -105,7 +120,7 @@ impl Template {
     }
 
     /// The text, where it asks for nothing.
-    pub(super) fn literal(&self) -> Option<String> {
+    pub(crate) fn literal(&self) -> Option<String> {
         let texts = self.0.iter().map(|piece| match piece {
             Piece::Text(text) => Some(text.as_str()),
             Piece::Filled(_) => None,
@@ -114,7 +129,7 @@ impl Template {
     }
 
     /// The text, each placeholder written by `fill`, which is given the value where the message has one.
-    pub(super) fn render<E>(
+    pub(crate) fn render<E>(
         &self,
         envelope: &Envelope,
         mut fill: impl FnMut(&mut String, &Placeholder, Option<Cow<'_, str>>) -> Result<(), E>,
@@ -129,10 +144,20 @@ impl Template {
         Ok(out)
     }
 
+    /// The key of a message; `None` where the message lacks something the template asks for.
+    pub(crate) fn key(&self, envelope: &Envelope) -> Option<String> {
+        let filled = self.render(envelope, |key, _, value| {
+            let value = value.filter(|value| !value.trim().is_empty()).ok_or(())?;
+            key.push_str(value.trim());
+            Ok::<_, ()>(())
+        });
+        filled.ok()
+    }
+
     /// One line without control characters of the message's, and without its line end. What the message lacks is empty.
-    pub(super) fn line(&self, envelope: &Envelope) -> String {
+    pub(crate) fn line(&self, envelope: &Envelope) -> String {
         let filled = self.render(envelope, |line, _, value| {
-            record::push_escaped(line, &value.unwrap_or_default());
+            line::push_escaped(line, &value.unwrap_or_default());
             Ok::<_, Infallible>(())
         });
         filled.unwrap_or_else(|never| match never {})
@@ -144,10 +169,10 @@ impl Placeholder {
         let message = &*envelope.message;
         match self {
             Self::Id => Some(envelope.id.to_string().into()),
-            Self::Time => Some(record::time(envelope).into()),
-            Self::Date => record::time(envelope).split_once('T').map(|(date, _)| date.to_owned().into()),
+            Self::Time => Some(line::time(envelope).into()),
+            Self::Date => line::time(envelope).split_once('T').map(|(date, _)| date.to_owned().into()),
             Self::Recipient => envelope.recipient.as_deref().map(Cow::from),
-            Self::Priority => Some(record::priority(envelope).into()),
+            Self::Priority => Some(line::priority(envelope).into()),
             Self::Kind => message.kind.as_deref().map(Cow::from),
             Self::Title => message.title.as_deref().map(Cow::from),
             Self::Body => Some(render::plain(message.format, &message.body)),
@@ -184,20 +209,14 @@ fn placeholder(name: &str, names: &[&str]) -> Result<Placeholder, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::SystemTime};
-
     use super::*;
-    use crate::contract::{EnvelopeId, Field, Message};
+    use crate::{
+        contract::{Field, Message},
+        testkit::envelope,
+    };
 
     fn line(template: &str, message: Message) -> String {
-        let envelope = Envelope {
-            id: EnvelopeId::new(1),
-            recipient: None,
-            message: Arc::new(message),
-            attempt: 1,
-            correlation_id: None,
-            accepted_at: SystemTime::UNIX_EPOCH,
-        };
+        let envelope = envelope(None, message);
         Template::parse_line(template).expect("a good template").line(&envelope)
     }
 
@@ -210,8 +229,20 @@ mod tests {
                 "{{{id}}}\t{time} {date} [{recipient}] {priority} <{kind}> {title}: {body} {correlation_id}{field.host}{field.x}",
                 message
             ),
-            "{00000000-0000-0000-0000-000000000001}\t1970-01-01T00:00:00.000Z 1970-01-01 [] normal <> {id}: a\\n\\u001b[2J db\\r1"
+            "{00000000-0000-0000-0000-000000000007}\t1970-01-01T00:00:00.000Z 1970-01-01 [] normal <> {id}: a\\n\\u001b[2J db\\r1"
         );
+    }
+
+    #[test]
+    fn a_key_is_what_the_message_says_and_none_where_it_lacks_a_part() {
+        let template = Template::parse_key("{kind}: {field.host}").expect("a good template");
+        let mut message = Message::text("b");
+        message.kind = Some("alert".into());
+        assert_eq!(template.key(&envelope(None, message.clone())), None);
+        message.extras_mut().fields.push(Field { name: "host".into(), value: " db1 ".into() });
+        assert_eq!(template.key(&envelope(None, message)).as_deref(), Some("alert: db1"));
+        assert!(Template::parse_key("fixed").expect_err("one key for all").contains("no placeholder"));
+        assert!(Template::parse_key("{id}").expect_err("a key for each").contains("unknown placeholder {id}"));
     }
 
     #[test]
