@@ -1,4 +1,4 @@
-//! What the scaler is told: the tasks that could be sent now and wait for nothing but a worker.
+//! What is told of waiting tasks: to the scaler those that wait for nothing but a worker, to everybody else all of them.
 //!
 //! A lane that rests (rate limit, `Retry-After`, linger) or has as much under way as it may is not in the ring, and so
 //! never makes the pool grow.
@@ -39,5 +39,22 @@ impl Dispatcher {
         }
         demand.waiting.store(waiting as u64, Relaxed);
         demand.oldest_wait_ms.store(oldest.as_millis() as u64, Relaxed);
+    }
+
+    /// Shows on the board how the lanes of each platform stand together.
+    pub(super) fn show_lanes(&self) {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        for (_, lane) in &self.lanes {
+            lane.tally.lanes.waiting.store(0, Relaxed);
+            lane.tally.lanes.oldest_ms.store(0, Relaxed);
+        }
+        for (_, lane) in &self.lanes {
+            let shown = &lane.tally.lanes;
+            let oldest =
+                lane.queue.front().and_then(|key| self.ledger.get(*key)).map_or(Duration::ZERO, |held| held.waited(now, wall));
+            shown.waiting.fetch_add(lane.queue.len() as u64, Relaxed);
+            shown.oldest_ms.fetch_max(oldest.as_millis() as u64, Relaxed);
+            shown.limit.store(lane.entry.delivery.max_in_flight as u64, Relaxed);
+        }
     }
 }

@@ -3,50 +3,36 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap, VecDeque},
+    pin::{Pin, pin},
     sync::Arc,
     time::Instant,
 };
 
 use foldhash::fast::RandomState;
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use rand::{SeedableRng, rngs::SmallRng};
 use slab::Slab;
 use tokio::sync::mpsc;
 
 use super::{
-    Replies,
+    Command, Replies,
     lane::Lane,
     ledger::Ledger,
     settler::{Desk, Settler},
 };
 use crate::{
     clock::Clock,
-    config::{Affinity, PoolConfig, Strategy},
+    config::PoolConfig,
     pool::{PoolEvent, Roster},
     routing::SharedDirectory,
     shutdown::Scope,
     store::{ArrivalReceiver, Claimed, Lease, LeaseToken, Store, StoreError},
-    task::{LaneKey, PlatformName, Task, TaskId},
+    task::{LaneKey, PlatformName, Task},
     telemetry::{Board, EventBus},
 };
 
 /// Messages taken in at once.
 const MESSAGES_PER_TURN_MAX: usize = 256;
-
-/// What the hub asks of the dispatcher.
-#[derive(Debug)]
-pub enum Command {
-    /// These tasks are cancelled: not to be sent, or not again.
-    Cancel(Vec<TaskId>),
-    /// The directory has changed.
-    DirectoryChanged,
-    /// Work is balanced by another strategy from now on.
-    Balance(Strategy),
-    /// The worker in this slot gets another weight.
-    Weigh(u32, u32),
-    /// The worker in this slot is specialised in something else.
-    Specialise(u32, Option<Arc<Affinity>>),
-}
 
 /// What a dispatcher needs.
 pub struct DispatcherParts {
@@ -132,8 +118,13 @@ enum Input {
 impl Dispatcher {
     /// A dispatcher without lanes and leases yet.
     pub fn new(parts: DispatcherParts) -> Self {
-        let desk =
-            Desk { store: parts.store, replies: parts.replies.clone(), events: parts.events.clone(), clock: parts.clock.clone() };
+        let desk = Desk {
+            store: parts.store,
+            replies: parts.replies.clone(),
+            events: parts.events.clone(),
+            board: parts.board.clone(),
+            clock: parts.clock.clone(),
+        };
         let held_max = super::claims::held_max(parts.config.min_workers, parts.worker_capacity);
         parts.arrivals.set_room(held_max);
         Self {
@@ -173,7 +164,7 @@ impl Dispatcher {
 
     /// Works until the scope drains and everything under way is settled.
     pub async fn run(mut self) {
-        let (mut reports, mut fresh) = (Vec::new(), Vec::new());
+        let (mut reports, mut fresh, mut draining) = (Vec::new(), Vec::new(), pin!(self.scope.draining()));
         loop {
             if !self.draining {
                 self.give_out();
@@ -183,7 +174,7 @@ impl Dispatcher {
             if self.draining && self.is_settled() {
                 return;
             }
-            match self.input(&mut reports, &mut fresh).await {
+            match self.input(&mut reports, &mut fresh, draining.as_mut()).await {
                 Input::Reports => reports.drain(..).for_each(|report| self.take_report(report)),
                 Input::Fresh => fresh.drain(..).flatten().for_each(|lease| self.accept(lease)),
                 Input::Settled => self.settling = None,
@@ -200,20 +191,14 @@ impl Dispatcher {
         }
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Cancel(tasks) => self.cancel(&tasks),
-            Command::DirectoryChanged => self.close_removed_lanes(),
-            Command::Balance(strategy) => self.roster.balance_by(strategy),
-            Command::Weigh(slot, weight) => self.roster.weigh(slot, weight),
-            Command::Specialise(slot, affinity) => self.roster.specialise(slot, affinity),
-        }
-    }
-
     /// The next thing to take in. Reports come first: they free what everything else waits for.
-    async fn input(&mut self, reports: &mut Vec<PoolEvent>, fresh: &mut Vec<Vec<Lease>>) -> Input {
+    async fn input(
+        &mut self,
+        reports: &mut Vec<PoolEvent>,
+        fresh: &mut Vec<Vec<Lease>>,
+        draining: Pin<&mut impl Future<Output = ()>>,
+    ) -> Input {
         self.set_timer();
-        let draining = self.draining;
         let (settling, claiming, timer) = (self.settling.as_mut(), self.claiming.as_mut(), self.timer.as_mut());
         tokio::select! {
             biased;
@@ -226,14 +211,18 @@ impl Dispatcher {
             Some(command) = self.commands.recv() => Input::Command(command),
             Ok(()) = self.arrivals.bell.changed() => Input::Bell,
             Some(()) = maybe(timer.map(|(_, sleep)| sleep)) => Input::Timer,
-            () = self.scope.draining(), if !draining => Input::Draining,
+            () = draining, if !self.draining => Input::Draining,
         }
     }
 
     /// Starts writing what was decided and reading what is wanted; while draining, gives back what was not begun.
     async fn begin_store_calls(&mut self) {
         if self.settling.is_none() && !self.settler.is_empty() {
-            self.settling = Some(self.settler.write());
+            let mut writing = self.settler.write();
+            // A store in memory has written it already, and there is nothing to wait for.
+            if (&mut writing).now_or_never().is_none() {
+                self.settling = Some(writing);
+            }
         }
         if self.draining {
             self.release_queued().await;

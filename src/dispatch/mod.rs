@@ -19,6 +19,7 @@
 //! | `replies`, `slot` | the callers that wait for an outcome, and a value that comes once |
 
 mod claims;
+mod command;
 mod demand;
 mod dispatcher;
 mod lane;
@@ -29,5 +30,6 @@ mod settler;
 mod slot;
 mod turn;
 
-pub use dispatcher::{Command, Dispatcher, DispatcherParts};
+pub use command::Command;
+pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use replies::{Replies, Waiter};

@@ -73,6 +73,7 @@ impl Dispatcher {
             now: wall,
         };
         let disposition = judge(&done.result, case, &mut self.rng);
+        lane.tally.took.record_duration(done.took);
         match &done.result {
             Ok(_) => _ = lane.tally.succeeded.fetch_add(1, Relaxed),
             Err(error) => lane.tally.count_failure(error.kind()),

@@ -3,7 +3,10 @@
 //! While one group is being written the next one gathers: a slow store makes the groups larger, never the wait longer
 //! than one write.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use notifyhub_platforms::contract::SendError;
@@ -13,8 +16,8 @@ use crate::{
     clock::Clock,
     event::EventKind,
     store::{LeaseToken, Released, Settled, Settlement, Store, StoreError},
-    task::{Disposition, Task},
-    telemetry::EventBus,
+    task::{Disposition, PlatformName, Task},
+    telemetry::{Board, EventBus, PlatformTally},
 };
 
 /// Wait before a write that failed is tried again.
@@ -35,6 +38,8 @@ pub struct Desk {
     pub replies: Replies,
     /// Who listens.
     pub events: EventBus,
+    /// Where it is counted.
+    pub board: Board,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
 }
@@ -71,6 +76,7 @@ impl Desk {
     pub async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<(), StoreError> {
         let Released { cancelled, finished } = self.store.release(leases).await?;
         for task in cancelled {
+            self.board.platform(task.platform()).ended.count(Disposition::Cancelled);
             let event = || EventKind::Cancelled { task: task.id, platform: task.platform().clone() };
             self.events.publish(|| (Some(task.head.correlation_id()), event()));
         }
@@ -79,6 +85,7 @@ impl Desk {
     }
 
     async fn write(self, settlements: Vec<Settlement>) {
+        let began = self.clock.now();
         let settled = loop {
             match self.store.settle(&settlements).await {
                 Ok(settled) => break settled,
@@ -88,6 +95,9 @@ impl Desk {
                 }
             }
         };
+        self.board.engine.commits.record_duration(self.clock.now().saturating_duration_since(began));
+        self.board.engine.groups.record_size(settlements.len());
+        let (wall, mut tally) = (self.clock.wall(), None);
         for (settlement, settled) in settlements.iter().zip(settled) {
             let task = &settlement.task;
             if settled == Settled::Stale {
@@ -96,6 +106,7 @@ impl Desk {
                 tracing::warn!(task.id = %id, %correlation_id, "late outcome of task {id} changes nothing: it was claimed again");
                 continue;
             }
+            self.count(settlement, wall, &mut tally);
             log(settlement);
             self.events.publish(|| (Some(task.head.correlation_id()), event(settlement)));
             if let Settled::Finished(outcome) = settled {
@@ -103,7 +114,23 @@ impl Desk {
             }
         }
     }
+
+    fn count(&self, settlement: &Settlement, wall: SystemTime, last: &mut LastTally) {
+        let head = &settlement.task.head;
+        let name = settlement.task.platform();
+        let (_, tally) = match last {
+            Some(known) if known.0 == *name => known,
+            _ => last.insert((name.clone(), self.board.platform(name))),
+        };
+        tally.ended.count(settlement.disposition);
+        if settlement.disposition == Disposition::Delivered {
+            tally.accept_to_delivered.record_duration(wall.duration_since(head.accepted_at).unwrap_or_default());
+        }
+    }
 }
+
+/// The tally of the platform that was counted last: settlements of one platform come together.
+type LastTally = Option<(PlatformName, Arc<PlatformTally>)>;
 
 /// Why the attempt failed, if there was one and it did.
 fn error(settlement: &Settlement) -> Option<&SendError> {

@@ -137,6 +137,7 @@ impl Dispatcher {
         };
         lane.in_flight += keys.len();
         lane.tally.in_flight.fetch_add(keys.len() as u64, Relaxed);
+        lane.tally.batches.record_size(keys.len());
         for key in keys {
             self.ledger.get_mut(key).expect("what queues is in the ledger").with = Some(given);
         }

@@ -108,6 +108,22 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// The reason as one word, as in metrics; all that hold are one.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pinned => "pinned",
+            Self::BelowMinimum => "below_minimum",
+            Self::AboveMaximum => "above_maximum",
+            Self::Waiting { .. } => "waiting",
+            Self::TooBusy { .. } => "too_busy",
+            Self::TooIdle { .. } => "too_idle",
+            Self::IdleWorkers { .. } => "idle_workers",
+            _ => "hold",
+        }
+    }
+}
+
 impl Decision {
     /// Whether the pool stays as it is: whoever acts on decisions has nothing to do, whatever he is starting or replacing.
     pub const fn is_hold(&self) -> bool {

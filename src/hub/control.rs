@@ -12,7 +12,7 @@ use crate::{
     dispatch::Command,
     event::EventKind,
     store::Counts,
-    task::{NotificationId, PlatformName},
+    task::{Disposition, NotificationId, PlatformName},
     telemetry::{EventStream, PlatformStats, Scaling, WorkerStats},
 };
 
@@ -54,6 +54,13 @@ impl Hub {
         }
     }
 
+    /// All metrics since the hub began, in Prometheus' text format; no recorder need be installed. Asks nobody and waits for
+    /// nothing: how many tasks wait on lanes is known as of the last second.
+    #[cfg(feature = "prometheus")]
+    pub fn prometheus(&self) -> String {
+        crate::telemetry::prometheus(self.inner.board.clone(), self.inner.events.clone())
+    }
+
     /// The names of its platforms, in alphabetical order.
     pub fn platforms(&self) -> Vec<PlatformName> {
         let mut names: Vec<_> = self.inner.directory.load().platforms.keys().cloned().collect();
@@ -71,6 +78,7 @@ impl Hub {
         let inner = &self.inner;
         let reached = inner.store.cancel(id).await?;
         for task in &reached.cancelled {
+            inner.board.platform(task.platform()).ended.count(Disposition::Cancelled);
             let cancelled = EventKind::Cancelled { task: task.id, platform: task.platform().clone() };
             inner.events.publish(|| (Some(task.head.correlation_id()), cancelled));
         }

@@ -19,6 +19,7 @@ mod builder;
 mod control;
 mod error;
 mod file;
+mod metering;
 mod parts;
 mod start;
 mod submit;

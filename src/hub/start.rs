@@ -10,7 +10,7 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use super::{Hub, Inner, urls::UrlPlatforms};
+use super::{Hub, Inner, metering, urls::UrlPlatforms};
 use crate::{
     clock::Clock,
     config::PoolConfig,
@@ -20,7 +20,7 @@ use crate::{
     shutdown::Scope,
     store::{Store, arrivals},
     task::IdSource,
-    telemetry::{Board, EventBus},
+    telemetry::{Board, EventBus, Publisher},
 };
 
 /// Jobs a worker may have waiting beyond its slots, so that it need not wait for the dispatcher.
@@ -106,6 +106,8 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
         seed,
     });
     drop(scope.spawn_until_stopped(broadcaster.run()));
+    let publisher = Publisher::new(board.clone(), events.clone());
+    drop(scope.spawn_until_stopped(metering::publish(publisher, commands_sender.clone(), clock.clone())));
     drop(scope.spawn(supervisor.run()));
     drop(scope.spawn(monitor.run()));
     drop(scope.spawn_on(dispatcher.run(), &planes.delivery));

@@ -2,7 +2,7 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::SystemTime,
 };
 
@@ -127,6 +127,7 @@ impl Hub {
             Enqueued::Stored => {
                 let (notification, tasks) = (accepted.id, accepted.tasks.len());
                 let event = || (Some(accepted.correlation_id.clone()), EventKind::Accepted { notification, tasks });
+                self.inner.board.engine.accepted.fetch_add(1, Relaxed);
                 self.inner.events.publish(event);
                 Ok(accepted)
             }

@@ -82,16 +82,17 @@ mod tests {
         let cells: Vec<_> = (0..2).map(|slot| Arc::new(WorkerCell::new(WorkerKey { slot, epoch: 1 }, start))).collect();
         let (mut gauge, demand) = (LoadGauge::new(start), Demand::default());
         cells[0].holds(6, 0);
-        cells[0].turn_ends(at(0), at(0), 4);
+        cells[0].turn_ends(at(0), 4);
         demand.waiting.store(3, Relaxed);
         demand.oldest_wait_ms.store(70, Relaxed);
         let sample = gauge.sample(&cells, &demand, 4, Duration::from_secs(1), at(250));
         assert_eq!((sample.workers, sample.busy_permille, sample.waiting), (2, 500, 5), "one of two workers is full");
         assert_eq!((sample.begun, sample.finished, sample.idle_workers), (6, 0, 0));
         assert_eq!(sample.oldest_wait, Duration::from_millis(70));
-        (0..6).for_each(|_| cells[0].finished(Duration::from_millis(250), at(250), false));
+        cells[0].turn_begins(at(250));
+        (0..6).for_each(|_| cells[0].finished(Duration::from_millis(250), false));
         cells[0].holds(0, 0);
-        cells[0].turn_ends(at(250), at(250), 0);
+        cells[0].turn_ends(at(250), 0);
         let sample = gauge.sample(&cells, &demand, 4, Duration::from_secs(1), at(1000));
         assert_eq!((sample.busy_permille, sample.begun, sample.finished, sample.idle_workers), (0, 0, 6, 1));
     }

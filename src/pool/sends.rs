@@ -102,11 +102,19 @@ pub enum Parcel {
     Batch(Arc<dyn Platform>, Vec<Envelope>),
 }
 
+/// When the earliest deadline is, and what wakes the worker then.
+struct Timer {
+    at: Instant,
+    sleep: BoxFuture<'static, ()>,
+    /// Whom it will wake; nobody before it is polled.
+    wakes: Option<Waker>,
+}
+
 /// The sends under way.
 pub struct Sends<F> {
     transmit: fn(Parcel) -> F,
     set: FuturesUnordered<Sending<F>>,
-    timer: Option<(Instant, BoxFuture<'static, ()>)>,
+    timer: Option<Timer>,
     clock: Arc<dyn Clock>,
     cell: Arc<WorkerCell>,
 }
@@ -122,15 +130,15 @@ impl<F: Future<Output = Answer>> Sends<F> {
         let (deadline, future) = (label.deadline(), (self.transmit)(parcel));
         let cell = self.cell.clone();
         self.set.push(Sending { future: Some(future), label: Some(label), cell, waker: None, overdue: false });
-        if self.timer.as_ref().is_none_or(|(set, _)| deadline < *set) {
+        if self.timer.as_ref().is_none_or(|timer| deadline < timer.at) {
             self.set_timer(deadline);
         }
     }
 
-    /// Everything that has finished by now.
-    pub fn poll_finished(&mut self, context: &mut Context<'_>, finished: &mut Vec<Finished>) {
+    /// Everything that has finished by `now`.
+    pub fn poll_finished(&mut self, now: Instant, context: &mut Context<'_>, finished: &mut Vec<Finished>) {
         // A new timer is polled too, or it would wake nobody.
-        while self.has_rung(context) {
+        while self.has_rung(now, context) {
             self.end_overdue();
         }
         while let Poll::Ready(Some(one)) = self.set.poll_next_unpin(context) {
@@ -140,16 +148,24 @@ impl<F: Future<Output = Answer>> Sends<F> {
 
     fn set_timer(&mut self, deadline: Instant) {
         let clock = self.clock.clone();
-        self.timer = Some((deadline, Box::pin(async move { clock.sleep_until(deadline).await })));
+        let sleep = Box::pin(async move { clock.sleep_until(deadline).await });
+        self.timer = Some(Timer { at: deadline, sleep, wakes: None });
     }
 
-    /// Whether the timer has rung; it is gone then. It may stand at the deadline of a send that has finished meanwhile.
-    fn has_rung(&mut self, context: &mut Context<'_>) -> bool {
-        let rung = self.timer.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(context).is_ready());
-        if rung {
-            self.timer = None;
+    /// Whether the timer has rung; it is gone then. It may stand at the deadline of a send that has finished meanwhile. It
+    /// is polled only where that can change something: before its time only to tell it whom to wake.
+    fn has_rung(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let Some(timer) = &mut self.timer else { return false };
+        let is_known = timer.wakes.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        if is_known && now < timer.at {
+            return false;
         }
-        rung
+        if timer.sleep.as_mut().poll(context).is_pending() {
+            timer.wakes = Some(context.waker().clone());
+            return false;
+        }
+        self.timer = None;
+        true
     }
 
     /// Ends what is overdue, and sets the timer for the rest.

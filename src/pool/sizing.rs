@@ -47,6 +47,7 @@ impl Supervisor {
         }
         tracing::info!(from, to, %reason, "scaling from {from} to {to} workers: {reason}");
         self.resize(to).await;
+        self.parts.board.engine.count_scaling(if to > from { "up" } else { "down" }, reason.as_str());
         self.parts.events.publish(|| (None, EventKind::Scaled { from, to, reason }));
     }
 

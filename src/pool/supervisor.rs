@@ -174,7 +174,10 @@ impl Supervisor {
         let _ = parts.reports.send(PoolEvent::Started { worker: key, link, affinity }).await;
         self.show();
         let started = match self.lost.remove(&slot) {
-            Some(lost) => EventKind::WorkerReplaced { worker: key, lost },
+            Some(lost) => {
+                parts.board.engine.restarts.fetch_add(1, Relaxed);
+                EventKind::WorkerReplaced { worker: key, lost }
+            }
             None => EventKind::WorkerStarted { worker: key },
         };
         self.parts.events.publish(|| (None, started));

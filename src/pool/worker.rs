@@ -78,6 +78,8 @@ pub struct Worker {
     clock: Arc<dyn Clock>,
     cell: Arc<WorkerCell>,
     under_way: usize,
+    /// Whether somebody was told something and has not had the chance to act on it.
+    owes_way: bool,
     /// Sends that have no free slot yet.
     waiting: VecDeque<(Label, Parcel)>,
     pace: Pace,
@@ -104,7 +106,7 @@ impl Worker {
         let link = WorkerLink { jobs: job_sender, cell: cell.clone() };
         let member = Member { orders: order_sender, cell: cell.clone() };
         let (waiting, pace) = (VecDeque::new(), Pace::new(now));
-        let worker = Self { key, settings, jobs, orders, reports, clock, cell, under_way: 0, waiting, pace };
+        let worker = Self { key, settings, jobs, orders, reports, clock, cell, under_way: 0, owes_way: false, waiting, pace };
         (worker, link, member)
     }
 
@@ -115,14 +117,16 @@ impl Worker {
             if self.reports.send(PoolEvent::Done { worker: self.key, sends: done }).await.is_err() {
                 break;
             }
-            // Whoever was woken by this may stand behind this task on the same thread, where nobody else can fetch him: he
-            // goes first, in case what is polled next blocks the thread.
-            step_back().await;
+            self.owes_way = true;
         }
     }
 
     /// One turn: sends are polled, and jobs taken while there is a free slot. Reports all that has finished.
     fn poll_turn<F: Future<Output = Answer>>(&mut self, sends: &mut Sends<F>, context: &mut Context<'_>) -> Poll<Turn> {
+        if self.gives_way() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let began = self.clock.now();
         self.cell.turn_begins(began);
         let mut finished = Vec::new();
@@ -130,13 +134,20 @@ impl Worker {
         let now = self.clock.now();
         let mut done = Vec::with_capacity(finished.len());
         finished.into_iter().for_each(|one| self.report(one, now, &mut done));
-        self.cell.turn_ends(began, now, self.under_way);
+        self.cell.turn_ends(now, self.under_way);
         self.show_state();
         match ended {
             true => Poll::Ready(Turn::Ended),
             false if done.is_empty() => Poll::Pending,
             false => Poll::Ready(Turn::Finished(done)),
         }
+    }
+
+    /// Whether whoever is ready by now goes first, once after a report. Whoever was woken by that may stand behind this task on
+    /// the same thread, where nobody else can fetch him, and what is polled next may block the thread.
+    /// `tokio::task::yield_now` would look for network events too, which costs a system call each time.
+    fn gives_way(&mut self) -> bool {
+        std::mem::take(&mut self.owes_way) && (self.under_way > 0 || !self.jobs.is_empty())
     }
 
     /// Polls orders, sends and inbox until something has finished or there is nothing to do. Tells whether to end.
@@ -147,11 +158,11 @@ impl Worker {
         finished: &mut Vec<Finished>,
         context: &mut Context<'_>,
     ) -> bool {
+        if self.poll_orders(context).is_ready() {
+            return true;
+        }
         loop {
-            if self.poll_orders(context).is_ready() {
-                return true;
-            }
-            sends.poll_finished(context, finished);
+            sends.poll_finished(began, context, finished);
             if !finished.is_empty() {
                 self.under_way -= finished.iter().map(|(label, _)| label.keys.len()).sum::<usize>();
                 self.begin(sends, began);
@@ -240,7 +251,7 @@ impl Worker {
     fn report(&self, (label, answer): Finished, now: Instant, done: &mut Vec<Done>) {
         let took = now.saturating_duration_since(label.started);
         let mut add = |key, result: Result<_, _>| {
-            self.cell.finished(took, now, result.is_err());
+            self.cell.finished(took, result.is_err());
             done.push(Done { key, started: label.started, took, result });
         };
         match (label.keys, answer) {
@@ -255,20 +266,6 @@ impl Worker {
             }
         }
     }
-}
-
-/// Lets every task go first that is ready by now. `tokio::task::yield_now` would look for network events too, which costs a
-/// system call each time.
-async fn step_back() {
-    let mut stepped = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut stepped, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// However it ends.

@@ -41,6 +41,28 @@ pub enum DeadReason {
     PlatformGone,
 }
 
+impl DeadReason {
+    /// All reasons that occur.
+    pub const ALL: [Self; 6] = [
+        Self::Refused(ErrorKind::InvalidMessage),
+        Self::Refused(ErrorKind::InvalidRecipient),
+        Self::Refused(ErrorKind::Unauthorized),
+        Self::OutOfAttempts,
+        Self::Ambiguous,
+        Self::PlatformGone,
+    ];
+
+    /// The reason as one word, as in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused(kind) => kind.as_str(),
+            Self::OutOfAttempts => "out_of_attempts",
+            Self::Ambiguous => "ambiguous",
+            Self::PlatformGone => "platform_gone",
+        }
+    }
+}
+
 impl fmt::Display for DeadReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,16 +4,18 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64},
     },
     time::Instant,
 };
 
 use arc_swap::ArcSwap;
-use notifyhub_platforms::contract::ErrorKind;
 use serde::Serialize;
 
-use super::WorkerCell;
+use super::{
+    WorkerCell,
+    tally::{EngineTally, PlatformStats, PlatformTally},
+};
 use crate::{
     event::{HealthState, PoolHealth, Suspicion},
     task::PlatformName,
@@ -24,6 +26,8 @@ use crate::{
 pub struct Board {
     lists: Arc<Mutex<Lists>>,
     workers: Arc<ArcSwap<Workers>>,
+    /// What happens in the engine as a whole.
+    pub engine: Arc<EngineTally>,
     /// What the scaler wants to know.
     pub demand: Arc<Demand>,
     /// How large the pool should be; nothing before the scaler's first look.
@@ -77,36 +81,6 @@ struct Lists {
     names: Vec<PlatformName>,
 }
 
-/// What happens on the lanes of one platform.
-#[derive(Debug, Default)]
-pub struct PlatformTally {
-    /// Its number, counted from 0 in the order in which platforms were first sent to.
-    pub number: u32,
-    /// Tasks with workers.
-    pub in_flight: AtomicU64,
-    /// Attempts that ended with a receipt.
-    pub succeeded: AtomicU64,
-    /// Attempts that failed, by [`ErrorKind::ALL`].
-    pub failed: [AtomicU64; ErrorKind::ALL.len()],
-    /// Attempts that were followed by another.
-    pub retried: AtomicU64,
-}
-
-/// One platform's numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlatformStats {
-    /// Its name.
-    pub platform: PlatformName,
-    /// Tasks with workers.
-    pub in_flight: u64,
-    /// Attempts that ended with a receipt.
-    pub succeeded: u64,
-    /// Attempts that failed, by kind; kinds that did not occur are left out.
-    pub failed: BTreeMap<&'static str, u64>,
-    /// Attempts that were followed by another.
-    pub retried: u64,
-}
-
 impl Default for Board {
     /// An empty board: nothing is wrong yet.
     fn default() -> Self {
@@ -121,6 +95,7 @@ impl Default for Board {
         Self {
             lists: Arc::default(),
             workers: Arc::default(),
+            engine: Arc::default(),
             demand: Arc::default(),
             scaling: Arc::default(),
             wanted: Arc::default(),
@@ -137,7 +112,7 @@ impl Board {
         if let Some(tally) = lists.platforms.get(name) {
             return tally.clone();
         }
-        let tally = Arc::new(PlatformTally { number: lists.names.len() as u32, ..PlatformTally::default() });
+        let tally = Arc::new(PlatformTally::new(lists.names.len() as u32));
         lists.names.push(name.clone());
         lists.platforms.insert(name.clone(), tally.clone());
         tally
@@ -146,6 +121,11 @@ impl Board {
     /// Every platform's numbers.
     pub fn platforms(&self) -> Vec<PlatformStats> {
         self.lists().platforms.iter().map(|(name, tally)| tally.stats(name)).collect()
+    }
+
+    /// Every platform's tally.
+    pub fn tallies(&self) -> Vec<(PlatformName, Arc<PlatformTally>)> {
+        self.lists().platforms.iter().map(|(name, tally)| (name.clone(), tally.clone())).collect()
     }
 
     /// The name of the platform with this number.
@@ -172,26 +152,5 @@ impl Board {
 
     fn lists(&self) -> MutexGuard<'_, Lists> {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl PlatformTally {
-    /// Counts a failed attempt.
-    pub fn count_failure(&self, kind: ErrorKind) {
-        let index = ErrorKind::ALL.iter().position(|known| *known == kind);
-        if let Some(count) = index.and_then(|index| self.failed.get(index)) {
-            count.fetch_add(1, Relaxed);
-        }
-    }
-
-    fn stats(&self, name: &PlatformName) -> PlatformStats {
-        let failed = ErrorKind::ALL.iter().zip(&self.failed).map(|(kind, count)| (kind.as_str(), count.load(Relaxed)));
-        PlatformStats {
-            platform: name.clone(),
-            in_flight: self.in_flight.load(Relaxed),
-            succeeded: self.succeeded.load(Relaxed),
-            failed: failed.filter(|(_, count)| *count > 0).collect(),
-            retried: self.retried.load(Relaxed),
-        }
     }
 }

@@ -92,11 +92,11 @@ impl WorkerCell {
         self.turn_since.store(self.nanos(now) + 1, Relaxed);
     }
 
-    /// A turn ends that began at `since`, with so many sends under way from now on.
-    pub fn turn_ends(&self, since: Instant, now: Instant, under_way: usize) {
-        let at = self.nanos(now);
-        let before = self.turned_at.swap(at, Relaxed);
-        add(&self.busy_nanos, at.saturating_sub(self.nanos(since)));
+    /// The turn ends, with so many sends under way from now on.
+    pub fn turn_ends(&self, now: Instant, under_way: usize) {
+        let (at, before) = (self.nanos(now), self.turned_at.load(Relaxed));
+        self.turned_at.store(at, Relaxed);
+        add(&self.busy_nanos, (at + 1).saturating_sub(self.turn_since.load(Relaxed)));
         add(&self.slot_nanos, at.saturating_sub(before) * self.under_way.load(Relaxed));
         self.under_way.store(under_way as u64, Relaxed);
         self.turn_since.store(0, Relaxed);
@@ -107,15 +107,15 @@ impl WorkerCell {
         self.current.write(send);
     }
 
-    /// A send has finished.
-    pub fn finished(&self, took: Duration, now: Instant, failed: bool) {
+    /// A send has finished in the turn under way.
+    pub fn finished(&self, took: Duration, failed: bool) {
         let (took, average) = (took.as_nanos() as u64, self.average_nanos.load(Relaxed));
         let first = self.processed.load(Relaxed) == 0;
         let next = if first { took } else { (average * (AVERAGE_OVER - 1) + took) / AVERAGE_OVER };
         self.average_nanos.store(next, Relaxed);
         add(&self.processed, 1);
         add(&self.errors, u64::from(failed));
-        self.last_activity.store(self.nanos(now), Relaxed);
+        self.last_activity.store(self.turn_since.load(Relaxed).saturating_sub(1), Relaxed);
     }
 
     /// It has taken a job out of its inbox.
@@ -249,11 +249,11 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         cell.turn_begins(at(10));
         assert_eq!(cell.in_turn_for(at(15)), Some(Duration::from_millis(5)));
-        cell.turn_ends(at(10), at(12), 3);
+        cell.turn_ends(at(12), 3);
         assert_eq!(cell.in_turn_for(at(15)), None);
         assert_eq!(cell.slot_time(at(22)), Duration::from_millis(30));
         cell.turn_begins(at(32));
-        cell.turn_ends(at(32), at(32), 0);
+        cell.turn_ends(at(32), 0);
         assert_eq!(cell.slot_time(at(99)), Duration::from_millis(60));
         assert_eq!(cell.stats(at(99)).busy_us, 2000);
     }
@@ -261,9 +261,10 @@ mod tests {
     #[tokio::test]
     async fn the_average_follows_the_last_sends_and_errors_are_counted() {
         let (cell, start) = cell();
-        cell.finished(Duration::from_micros(100), start, false);
+        cell.finished(Duration::from_micros(100), false);
         assert_eq!(cell.stats(start).average_us, 100);
-        (0..100).for_each(|_| cell.finished(Duration::from_micros(900), start + Duration::from_secs(1), true));
+        cell.turn_begins(start + Duration::from_secs(1));
+        (0..100).for_each(|_| cell.finished(Duration::from_micros(900), true));
         let stats = cell.stats(start + Duration::from_secs(3));
         assert!((890..=900).contains(&stats.average_us), "{stats:?}");
         assert_eq!((stats.processed, stats.errors, stats.idle_ms, stats.uptime_ms), (101, 100, 2000, 3000));

@@ -7,6 +7,8 @@
 //! | `stream` | [`EventStream`]: a subscription, as whoever made it holds it |
 //! | `audience`, `place` | who listens; how far each of them has come |
 //! | `board` | [`Board`]: numbers that are read without asking whoever writes them |
+//! | `tally`, `histogram` | what is counted where it happens |
+//! | `metrics` | the same as metrics, for recorders and for Prometheus |
 //! | `cell`, `current` | [`WorkerCell`]: what one worker shows of itself |
 //! | `pace` | how fast a worker is of late |
 //! | `worker_stats` | [`WorkerStats`]: the same as it is handed out |
@@ -17,18 +19,25 @@ mod broadcaster;
 mod cell;
 mod current;
 mod events;
+mod histogram;
+mod metrics;
 mod pace;
 mod place;
 mod stream;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod worker_stats;
 
-pub use board::{Board, Demand, PlatformStats, PlatformTally, Scaling};
+pub use board::{Board, Demand, Scaling};
 pub use broadcaster::Broadcaster;
 pub use cell::WorkerCell;
 pub use current::CurrentSend;
 pub use events::EventBus;
+pub use metrics::Publisher;
+#[cfg(feature = "prometheus")]
+pub use metrics::{prometheus, prometheus_builder};
 pub use pace::Pace;
 pub use stream::{EventStream, Missed};
+pub use tally::{PlatformStats, PlatformTally};
 pub use worker_stats::{WorkerState, WorkerStats};

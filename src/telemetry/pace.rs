@@ -60,7 +60,7 @@ mod tests {
         let (cell, mut pace) = (WorkerCell::new(WorkerKey { slot: 0, epoch: 1 }, start), Pace::new(start));
         let at = |second| start + Duration::from_secs(second);
         for second in 1..=20 {
-            (0..10).for_each(|n| cell.finished(Duration::from_millis(1), at(second), n < 5));
+            (0..10).for_each(|n| cell.finished(Duration::from_millis(1), n < 5));
             pace.measure(&cell, at(second));
         }
         let stats = cell.stats(at(20));

@@ -1,0 +1,40 @@
+//! What the hub asks of the dispatcher, and how it is done.
+
+use std::sync::Arc;
+
+use super::dispatcher::Dispatcher;
+use crate::{
+    config::{Affinity, Strategy},
+    task::TaskId,
+};
+
+/// What the hub asks of the dispatcher.
+#[derive(Debug)]
+pub enum Command {
+    /// These tasks are cancelled: not to be sent, or not again.
+    Cancel(Vec<TaskId>),
+    /// The directory has changed.
+    DirectoryChanged,
+    /// Work is balanced by another strategy from now on.
+    Balance(Strategy),
+    /// The worker in this slot gets another weight.
+    Weigh(u32, u32),
+    /// The worker in this slot is specialised in something else.
+    Specialise(u32, Option<Arc<Affinity>>),
+    /// How the lanes stand is to be shown on the board.
+    ShowLanes,
+}
+
+impl Dispatcher {
+    /// Does what is asked.
+    pub(super) fn obey(&mut self, command: Command) {
+        match command {
+            Command::Cancel(tasks) => self.cancel(&tasks),
+            Command::DirectoryChanged => self.close_removed_lanes(),
+            Command::Balance(strategy) => self.roster.balance_by(strategy),
+            Command::Weigh(slot, weight) => self.roster.weigh(slot, weight),
+            Command::Specialise(slot, affinity) => self.roster.specialise(slot, affinity),
+            Command::ShowLanes => self.show_lanes(),
+        }
+    }
+}
