@@ -24,6 +24,7 @@
 //! - `pool`: workers, their supervisor, the balancer, the law of its size.
 //! - `dispatch`: one task that owns every lane and every lease.
 //! - `hub`: the front door, [`Hub`].
+//! - `server` (feature `server`): what is answered over HTTP.
 //! - `testing` (feature `testing`): what your own tests need.
 //! - `cli` (feature `cli`): the command.
 //!
@@ -35,7 +36,9 @@
 //! | feature | default | what |
 //! |---|---|---|
 //! | `email` | yes | the `email` platform (lettre) |
-//! | `cli` | yes | the command, with its terminal code and allocator |
+//! | `cli` | yes | the command, with its terminal code and allocator; brings `server` and `prometheus` |
+//! | `prometheus` | yes | `Hub::prometheus`: metrics as text |
+//! | `server` | yes | the HTTP side of the command |
 //! | `testing` | no | the module `testing` and the platforms' testkit |
 
 #[cfg(feature = "testing")]
@@ -51,6 +54,8 @@ mod hub;
 mod policy;
 mod pool;
 mod routing;
+#[cfg(feature = "server")]
+mod server;
 mod shutdown;
 pub mod store;
 pub mod task;

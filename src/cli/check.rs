@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use notifyhub_platforms::contract::{Clock, ErrorKind, Platform, SendError};
 use serde_json::{Value, json};
 
-use super::{Context, Exit, Failure, exit::note};
+use super::{Context, Exit, Failure, exit::note, planes};
 use crate::{
     clock::SystemClock,
     config::{Accounts, Config, duration},
@@ -30,7 +30,7 @@ pub struct Check {
 
 impl Check {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let runtime = context.runtime(0, &[])?;
+        let runtime = planes::one_for_all()?;
         runtime.block_on(async {
             let (loaded, accounts) = context.load_and_build()?;
             if accounts.is_empty() {

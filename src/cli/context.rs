@@ -3,10 +3,7 @@
 use std::{
     io::{self, IsTerminal},
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 
 use clap::{ArgAction, Args};
@@ -15,12 +12,12 @@ use notifyhub_platforms::{
     contract::Parts,
     http::{ReqwestTransport, TransportConfig},
 };
-use tokio::runtime::Runtime;
 
 use super::{Exit, Failure, Format, exit::note, log, output::Output};
 use crate::{
     clock::SystemClock,
     config::{self, Accounts, Flag, Loaded, LogFormat, Origin, Sources},
+    server::MetricsServer,
 };
 
 const CONFIG_HELP: &str = "Configuration file; repeatable, a later one overrides an earlier one [default: $NOTIFYHUB_CONFIG, else \
@@ -54,10 +51,6 @@ pub struct Context {
     /// The flags.
     pub global: Global,
 }
-
-/// Tasks a thread polls before it looks for network events. A delivery polls several tasks one after another, and each
-/// look is a system call; tokio looks every 61 polls.
-const POLLS_PER_EVENT_CHECK: u32 = 512;
 
 impl Context {
     /// What a command is given.
@@ -105,7 +98,7 @@ impl Context {
         Ok(loaded)
     }
 
-    /// The configuration and its platforms, ready to send. Must be called on a runtime ([`Context::runtime`]).
+    /// The configuration and its platforms, ready to send. Must be called on a runtime.
     ///
     /// # Errors
     ///
@@ -127,35 +120,24 @@ impl Context {
         Ok(())
     }
 
-    /// A runtime with network, time and so many threads, 0 being one per CPU, each pinned to one of `cores` in turn, if
-    /// there are any; a CPU the machine does not have is passed over.
+    /// Answers Prometheus where `[telemetry] prometheus_listen` says, from now on; nothing where it is empty.
     ///
     /// # Errors
     ///
-    /// When the system gives no threads.
-    pub fn runtime(&self, threads: usize, cores: &[usize]) -> Result<Runtime, Failure> {
-        let mut builder = match threads {
-            // One thread needs no work stealing, and is faster without.
-            1 => tokio::runtime::Builder::new_current_thread(),
-            _ => tokio::runtime::Builder::new_multi_thread(),
-        };
-        if threads > 1 {
-            builder.worker_threads(threads);
-        }
-        let known = if cores.is_empty() { Vec::new() } else { core_affinity::get_core_ids().unwrap_or_default() };
-        let pinned: Vec<_> = cores.iter().filter_map(|core| known.iter().find(|known| known.id == *core).copied()).collect();
-        if let (1, Some(core)) = (threads, pinned.first()) {
-            core_affinity::set_for_current(*core); // the one thread is this one
-        } else if !pinned.is_empty() {
-            let next = AtomicUsize::new(0);
-            builder
-                .on_thread_start(move || _ = core_affinity::set_for_current(pinned[next.fetch_add(1, Relaxed) % pinned.len()]));
-        }
-        builder
-            .enable_all()
-            .event_interval(POLLS_PER_EVENT_CHECK)
-            .build()
-            .map_err(|error| Failure::new(Exit::Bug, format!("cannot start the runtime: {error}")))
+    /// When it cannot listen there.
+    pub async fn serve_metrics(&self, loaded: &Loaded) -> Result<(), Failure> {
+        let listen = &loaded.config.telemetry.prometheus_listen;
+        let Ok(address) = listen.parse() else { return Ok(()) };
+        let server = MetricsServer::bind(address, Arc::new(SystemClock::new())).await.map_err(|error| {
+            Failure::new(Exit::Config, format!("cannot listen on {listen}, `telemetry.prometheus_listen`: {error}"))
+        })?;
+        tracing::info!("metrics are at http://{listen}/metrics");
+        tokio::spawn(async move {
+            if let Err(error) = server.run().await {
+                tracing::error!(%error, "metrics are no longer answered");
+            }
+        });
+        Ok(())
     }
 
     /// Stdout, in the format that was asked for.

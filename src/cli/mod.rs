@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `context` | what every command is given: registry, sources, output, runtime |
 //! | `exit` | exit codes, and how a command fails |
+//! | `planes` | the runtimes of a command that delivers |
 //! | `output` | tables, JSON and NDJSON to stdout |
 //! | `log` | log lines to stderr |
 //! | `progress` | how far a long command is |
@@ -30,6 +31,7 @@ mod init;
 mod log;
 mod man;
 mod output;
+mod planes;
 mod platforms;
 mod progress;
 mod send;

@@ -4,7 +4,7 @@
 const KEYS: [(&str, &[&str]); 7] = [
     ("store", &["path", "durability", "url"]),
     ("delivery", &["breaker", "lease"]),
-    ("telemetry", &["prometheus_listen", "otlp_endpoint"]),
+    ("telemetry", &["otlp_endpoint"]),
     ("routes", &[]),
     ("templates", &[]),
     ("alerts", &[]),

@@ -1,4 +1,4 @@
-//! `[telemetry]`: logs.
+//! `[telemetry]`: logs and metrics.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Logs. They go to stderr.
+/// Logs, which go to stderr, and metrics.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
@@ -25,10 +25,14 @@ pub struct TelemetryConfig {
     pub log: String,
     /// How log lines are written. Default: text.
     pub log_format: LogFormat,
+    /// Where the command answers `GET /metrics` for Prometheus while it runs: an address with a port, such as
+    /// `127.0.0.1:9464`. Default: empty, nowhere.
+    #[schemars(extend("x-format" = "listen"))]
+    pub prometheus_listen: String,
 }
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { log: "info".into(), log_format: LogFormat::default() }
+        Self { log: "info".into(), log_format: LogFormat::default(), prometheus_listen: String::new() }
     }
 }

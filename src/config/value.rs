@@ -1,6 +1,6 @@
 //! Single values: whether one fits its place, and how it and its place are put into words.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use serde_json::Value;
 
@@ -68,6 +68,7 @@ fn expected_one(shape: Shape<'_>) -> String {
         Some("rate") => return "a rate such as \"30/min\"".into(),
         Some("rate-table") => return "{ rate = \"30/min\", burst = 10 }".into(),
         Some("log-filter") => return format!("a level ({}) or filters such as \"info,notifyhub=debug\"", LEVELS.join(", ")),
+        Some("listen") => return "an address with a port such as \"127.0.0.1:9464\", or \"\"".into(),
         Some("target") => return "a target such as \"ops:#alerts\"".into(),
         _ => {}
     }
@@ -150,6 +151,7 @@ fn text_misfit(shape: Shape<'_>, text: &str) -> Option<Misfit> {
         }
         Some("rate") => rate::parse(text).is_err().then_some(Misfit::Here),
         Some("log-filter") => (!is_log_filter(text)).then_some(Misfit::Here),
+        Some("listen") => (!text.is_empty() && text.parse::<SocketAddr>().is_err()).then_some(Misfit::Here),
         Some("target") => text.parse::<Target>().err().map(|error: TargetError| Misfit::Reason(error.to_string())),
         _ if length("minLength").is_some_and(|min| count < min) => Some(Misfit::Reason("found an empty text".into())),
         _ if length("maxLength").is_some_and(|max| count > max) => {

@@ -37,6 +37,9 @@ const GIVE_UP_BEATS: u32 = BEATS;
 /// Fewest given-up workers that are too many.
 const GIVEN_UP_MAX: usize = 2;
 
+/// Beats after which delivery threads that take no task at all are not waited for any more: six health check intervals.
+const STALLED_BEATS_MAX: u32 = 6 * BEATS;
+
 /// What a monitor needs.
 pub struct MonitorParts {
     /// How often workers are asked.
@@ -61,6 +64,8 @@ pub struct MonitorParts {
 pub struct Monitor {
     parts: MonitorParts,
     checks: HashMap<WorkerKey, Check>,
+    /// For how many beats in a row the delivery threads have taken no task.
+    stalled_beats: u32,
 }
 
 /// What a worker was asked, and what it answered.
@@ -106,7 +111,7 @@ impl Check {
 impl Monitor {
     /// A monitor that has asked nobody yet.
     pub fn new(parts: MonitorParts) -> Self {
-        Self { parts, checks: HashMap::new() }
+        Self { parts, checks: HashMap::new(), stalled_beats: 0 }
     }
 
     /// Asks and looks at every beat until the scope drains.
@@ -124,6 +129,7 @@ impl Monitor {
         let members = self.parts.watched.borrow_and_update().clone();
         let now = self.parts.clock.now();
         let stalled = self.parts.board.stalled.load(Relaxed);
+        self.stalled_beats = if stalled { self.stalled_beats.saturating_add(1) } else { 0 };
         self.checks.retain(|worker, _| members.iter().any(|member| member.cell.key == *worker));
         let (mut responsive, mut reasons) = (0, Vec::new());
         for member in &*members {
@@ -189,7 +195,14 @@ impl Monitor {
 
     fn show(&self, state: HealthState, responsive: usize, wanted: usize, mut reasons: Vec<String>) {
         let abandoned: Vec<WorkerKey> = self.parts.board.workers().given_up.iter().map(|cell| cell.key).collect();
-        let exhausted = abandoned.len() > GIVEN_UP_MAX.max(self.parts.threads / 4);
+        let lost = self.stalled_beats >= STALLED_BEATS_MAX;
+        let exhausted = lost || abandoned.len() > GIVEN_UP_MAX.max(self.parts.threads / 4);
+        if lost {
+            reasons.push(format!(
+                "all delivery threads have been blocked for {} s",
+                (self.parts.beat * self.stalled_beats).as_secs()
+            ));
+        }
         if !abandoned.is_empty() {
             let names: Vec<_> = abandoned.iter().map(ToString::to_string).collect();
             reasons.push(format!("adapters still block the threads of workers that were given up: {}", names.join(", ")));

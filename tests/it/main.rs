@@ -5,6 +5,7 @@ mod command;
 mod config;
 mod demo;
 mod engine;
+mod metrics;
 mod pool;
 mod send;
 mod store;

@@ -33,7 +33,7 @@ use self::{
     summary::Summary,
     verdict::Verdict,
 };
-use super::{Context, Exit, Failure, Format, progress::Progress};
+use super::{Context, Exit, Failure, Format, planes, progress::Progress};
 use crate::{
     Config, Hub, PlatformName, Registry,
     clock::{Clock, SystemClock},
@@ -69,7 +69,7 @@ pub struct DemoArgs {
 impl DemoArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let progress = Progress::new(self.count, context.global.quiet);
-        let summary = context.runtime(0, &[])?.block_on(self.summary(progress))?;
+        let summary = planes::one_for_all()?.block_on(self.summary(progress))?;
         let mut output = context.output();
         match output.format() {
             Format::Table => output.text(&summary.text())?,

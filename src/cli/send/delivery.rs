@@ -13,6 +13,9 @@ use crate::{
 /// Time for what is under way when the wait is over.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether too many threads are blocked.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// What became of everything.
 #[derive(Debug)]
 pub struct Delivered {
@@ -46,11 +49,23 @@ pub async fn deliver(
             let _ = hub.shutdown(GRACE).await;
             return Ok(Delivered { outcomes: outcomes?, cause: Cause::Finished });
         }
+        exhausted = exhausted(&hub) => return Err(exhausted),
         () = tokio::time::sleep(wait) => Cause::WaitOver,
     };
     // What is under way and does not end in the grace counts as unfinished; the rows say so.
     let (outcomes, _) = tokio::join!(work, hub.shutdown(GRACE));
     Ok(Delivered { outcomes: outcomes?, cause })
+}
+
+/// Ends when adapters block so many threads for good that waiting is in vain: only a new process gets them back.
+async fn exhausted(hub: &Hub) -> Failure {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let health = hub.health();
+        if health.exhausted {
+            return Failure::new(Exit::Bug, format!("too many threads are blocked: {}", health.reasons.join("; ")));
+        }
+    }
 }
 
 async fn interrupted() {
@@ -84,4 +99,54 @@ fn refused(error: HubError, lines: Option<&[usize]>, hub: &Hub, registry: &Regis
         _ => String::new(),
     };
     Failure::new(exit, format!("{place}{error}{hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use async_trait::async_trait;
+    use notifyhub_platforms::{
+        Platform,
+        contract::{Capabilities, Envelope, Receipt, SendError},
+    };
+
+    use super::*;
+    use crate::{Notification, cli::planes::Planes, config::PoolConfig};
+
+    /// Holds its thread until it is let go.
+    struct Stone(std::sync::Mutex<mpsc::Receiver<()>>);
+
+    #[async_trait]
+    impl Platform for Stone {
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::default()
+        }
+
+        async fn send(&self, _envelope: &Envelope) -> Result<Receipt, SendError> {
+            let _ = self.0.lock().expect("one send").recv();
+            Ok(Receipt::accepted())
+        }
+
+        async fn check(&self) -> Result<(), SendError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_command_whose_threads_are_blocked_for_good_ends_with_70() {
+        let pool = PoolConfig { threads: 1, health_check_interval: Duration::from_millis(100), ..PoolConfig::default() };
+        let planes = Planes::new(&pool).expect("threads");
+        let (let_go, held) = mpsc::channel();
+        let stone = Stone(std::sync::Mutex::new(held));
+        let failure = planes.block_on(async {
+            let builder = Hub::builder().pool(pool).platform("stone", stone).delivery_runtime(planes.delivery());
+            let hub = builder.start().await.expect("starts");
+            let batch = Batch { notifications: vec![Notification::text("b").to("stone")], lines: None };
+            deliver(hub, &Registry::empty(), batch, Duration::from_secs(60), Progress::new(1, true)).await.expect_err("blocked")
+        });
+        assert_eq!(failure.exit(), Exit::Bug);
+        assert!(failure.to_string().contains("all delivery threads have been blocked"), "{failure}");
+        drop(let_go);
+    }
 }

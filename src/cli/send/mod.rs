@@ -26,7 +26,7 @@ use clap::Args;
 use notifyhub_platforms::contract::{Format as BodyFormat, Priority};
 
 use self::{delivery::Delivered, rows::Row};
-use super::{Context, Exit, Failure, Format, progress::Progress};
+use super::{Context, Exit, Failure, Format, planes::Planes, progress::Progress};
 use crate::{
     HubBuilder, UrlTargets,
     clock::{Clock, SystemClock},
@@ -89,17 +89,19 @@ impl SendArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         // The rows tell everything that would be logged.
         let loaded = context.load_and_log("error")?;
-        let runtime = context.runtime(loaded.config.pool.threads, &loaded.config.pool.pin_cores)?;
-        let builder = runtime.block_on(async { HubBuilder::from_sources(&context.sources(), context.registry.clone()) })?;
+        let planes = Planes::new(&loaded.config.pool)?;
+        planes.block_on(context.serve_metrics(&loaded))?;
+        let builder = planes.block_on(async { HubBuilder::from_sources(&context.sources(), context.registry.clone()) })?;
         let wait = self.wait;
         let batch = self.notifications(SystemClock.wall())?;
         let one = batch.notifications.len() == 1;
         let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || one);
         // Whoever names a URL here runs this very program.
-        let hub = runtime.block_on(builder.url_targets(UrlTargets::Trusted).start())?;
+        let builder = builder.url_targets(UrlTargets::Trusted).delivery_runtime(planes.delivery());
+        let hub = planes.block_on(builder.start())?;
         let retries = (one && !context.global.quiet).then(|| hub.subscribe());
         let delivering = delivery::deliver(hub, &context.registry, batch, wait, progress);
-        let Delivered { outcomes, cause } = runtime.block_on(retries::told_while(delivering, retries))?;
+        let Delivered { outcomes, cause } = planes.block_on(retries::told_while(delivering, retries))?;
         let rows: Vec<_> = outcomes.iter().flat_map(|outcome| Row::of_notification(outcome)).collect();
         match print(context, &rows) {
             // Whoever read has enough; how it went is still in the exit code.

@@ -36,6 +36,18 @@ fn hub(blocking: &Arc<Blocking>) -> HubBuilder {
 }
 
 #[tokio::test]
+async fn delivery_threads_that_stay_blocked_are_lost_to_this_process() {
+    let (blocking, delivery) = (Arc::new(Blocking::default()), Delivery::with_threads(1));
+    let hub = hub(&blocking).delivery_runtime(delivery.handle()).start().await.expect("starts");
+    drop(hub.send(Notification::text("block").to("stone")).await.expect("accepted"));
+    until(&hub, |hub| hub.health().exhausted).await;
+    let health = hub.health();
+    assert!(health.reasons.iter().any(|reason| reason.contains("all delivery threads have been blocked")), "{health:?}");
+    blocking.open();
+    until(&hub, |hub| !hub.health().exhausted).await;
+}
+
+#[tokio::test]
 async fn an_adapter_that_blocks_its_thread_is_named_and_replaced_and_the_others_go_on() {
     let (blocking, delivery) = (Arc::new(Blocking::default()), Delivery::with_threads(2));
     let hub = hub(&blocking).delivery_runtime(delivery.handle()).start().await.expect("starts");
