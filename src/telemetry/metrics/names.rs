@@ -47,9 +47,8 @@ pub(super) const ACCEPT_TO_DELIVERED: Name = histogram(
     Scale::DURATIONS,
     "From the acceptance of a notification to the settled delivery of a task of it.",
 );
-pub(super) const LANE_WAITING: Name = gauge("notifyhub_lane_waiting", "Tasks in this process that wait for their turn.");
-pub(super) const OLDEST_WAITING: Name =
-    gauge("notifyhub_oldest_waiting_seconds", "Age of the oldest task that waits for its turn.");
+pub(super) const LANE_WAITING: Name = gauge("notifyhub_lane_waiting", "Tasks claimed from the store that wait for their turn.");
+pub(super) const OLDEST_WAITING: Name = gauge("notifyhub_oldest_waiting_seconds", "Age of the oldest of them.");
 pub(super) const IN_FLIGHT: Name = gauge("notifyhub_in_flight", "Tasks with workers.");
 pub(super) const CONCURRENCY_LIMIT: Name = gauge("notifyhub_concurrency_limit", "Sends that one lane may have under way.");
 pub(super) const BATCH_TASKS: Name = histogram("notifyhub_batch_tasks", Scale::SIZES, "Tasks given to a worker at once.");

@@ -42,10 +42,10 @@ async fn hub(platform: &Arc<FakePlatform>) -> Hub {
     Hub::builder().seed(1).pool(pool).platform_with("ops", platform.clone(), delivery).start().await.expect("starts")
 }
 
-/// The value of one series.
+/// The value of one series; not a number where it is not there.
 fn value(text: &str, series: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    line.unwrap_or_else(|| unreachable!("{series} is not in\n{text}")).parse().expect("a number")
+    line.map_or(f64::NAN, |value| value.parse().expect("a number"))
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn every_promised_metric_is_there_and_counts_what_happened() {
 async fn what_waits_on_a_lane_is_shown_within_a_second_or_so() {
     let platform = Arc::new(FakePlatform::new());
     platform.otherwise(Reaction::Hang);
-    let delivery = DeliveryConfig { max_in_flight: 1, ..DeliveryConfig::default() };
+    let delivery = DeliveryConfig { max_in_flight: 2, ..DeliveryConfig::default() };
     let hub = Hub::builder().seed(1).platform_with("ops", platform, delivery).start().await.expect("starts");
     hub.send_all((0..4).map(|_| Notification::text("b").to("ops"))).await.expect("accepted");
     let shown = async {
@@ -105,7 +105,7 @@ async fn what_waits_on_a_lane_is_shown_within_a_second_or_so() {
         }
     };
     let text = tokio::time::timeout(Duration::from_secs(30), shown).await.expect("it is shown");
-    for (series, expected) in [("lane_waiting", 3.0), ("in_flight", 1.0), ("concurrency_limit", 1.0)] {
+    for (series, expected) in [("lane_waiting", 2.0), ("in_flight", 2.0), ("concurrency_limit", 2.0)] {
         let series = format!("notifyhub_{series}{{platform=\"ops\"}}");
         assert!((value(&text, &series) - expected).abs() < 1e-9, "{series} is not {expected} in\n{text}");
     }

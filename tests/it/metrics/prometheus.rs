@@ -11,8 +11,10 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use notifyhub::{
     Notification,
+    clock::{Clock, SystemClock},
     platforms::testkit::{FakePlatform, FaultServer},
 };
 use serde_json::Value;
@@ -55,13 +57,12 @@ async fn prometheus_scrapes_the_command_where_the_configuration_says() {
     let free = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
     let desk = Desk::with_config(&format!("[telemetry]\nprometheus_listen = \"{free}\"\n"));
     let to = format!("json://{}/x", sink.address());
-    desk.write("n.ndjson", "{\"body\":\"now\"}\n{\"body\":\"later\",\"not_before\":\"2100-01-01T00:00:00Z\"}\n");
+    // Long enough for Prometheus, and the test ends the command before it.
+    let later = Timestamp::try_from(SystemClock.wall() + Duration::from_secs(100)).expect("a time of this century");
+    desk.write("n.ndjson", &format!("{{\"body\":\"now\"}}\n{{\"body\":\"later\",\"not_before\":\"{later}\"}}\n"));
     let command = desk.command(&format!("send --quiet --wait 120s --from n.ndjson --to {to}"), &[]);
-    let mut child = tokio::process::Command::from(command)
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the command starts");
+    let mut child =
+        tokio::process::Command::from(command).stdout(Stdio::null()).kill_on_drop(true).spawn().expect("the command starts");
     let scraped = Scraped::new(&words["targets"], &free.to_string());
     let client = reqwest::Client::builder().tls_backend_preconfigured(no_tls()).build().expect("a client");
     let ask = async |query: &str| -> Option<String> {
