@@ -30,17 +30,19 @@ pub fn report(bench: &str, figures: &[Figure]) -> io::Result<()> {
     metrics.dedup();
     metrics.sort_unstable();
     metrics.dedup();
-    println!("{:<26}{}", "case", metrics.iter().map(|metric| format!("{metric:>20}")).collect::<String>());
     let mut cases: Vec<_> = figures.iter().map(|figure| &figure.case).collect();
     cases.dedup();
+    let first = cases.iter().map(|case| case.len()).max().unwrap_or(0).max(24) + 2;
+    let wide = metrics.iter().map(|metric| metric.len()).max().unwrap_or(0).max(18) + 2;
+    println!("{:<first$}{}", "case", metrics.iter().map(|metric| format!("{metric:>wide$}")).collect::<String>());
     for case in cases {
         let value = |metric| figures.iter().find(|figure| figure.case == *case && figure.metric == metric);
         let cells = metrics.iter().map(|metric| match value(*metric) {
-            Some(figure) if figure.value >= 1000.0 => format!("{:>20.0}", figure.value),
-            Some(figure) => format!("{:>20.3}", figure.value),
-            None => format!("{:>20}", "-"),
+            Some(figure) if figure.value >= 1000.0 => format!("{:>wide$.0}", figure.value),
+            Some(figure) => format!("{:>wide$.3}", figure.value),
+            None => format!("{:>wide$}", "-"),
         });
-        println!("{case:<26}{}", cells.collect::<String>());
+        println!("{case:<first$}{}", cells.collect::<String>());
     }
     let folder = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("figures");
     fs::create_dir_all(&folder)?;

@@ -15,7 +15,7 @@ use notifyhub::{
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{AnyError, machine, note};
+use super::{AnyError, machine, memory, note};
 
 async fn hub(url: &str, in_flight: usize) -> Result<Hub, AnyError> {
     let pool = PoolConfig { slots: in_flight.max(64), ..PoolConfig::default() };
@@ -66,5 +66,5 @@ pub async fn waiting(url: &str, count: usize) -> Result<f64, AnyError> {
         hub.send(Notification::text(note::text(number)).to(target.clone()).not_before(later)).await?;
     }
     assert_eq!(hub.stats().tasks.waiting, count as u64);
-    machine::rss_mib()
+    memory::rss_mib()
 }

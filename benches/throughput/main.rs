@@ -20,18 +20,18 @@ mod bare;
 mod engine;
 #[path = "../common/figures.rs"]
 mod figures;
+#[path = "../common/machine.rs"]
 mod machine;
+mod memory;
 mod note;
+#[path = "../common/sink.rs"]
 mod sink;
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::process::{Command, Stdio};
 
 use figures::{Figure, median, report};
 use serde::{Deserialize, Serialize};
+use sink::Sink;
 
 /// Which core sends, and which the sink runs on.
 const SENDER_CORE: usize = 0;
@@ -94,7 +94,7 @@ fn measure(case: &str, url: &str, count: usize) -> Result<Measured, AnyError> {
     Ok(Measured {
         per_second: count as f64 / took.as_secs_f64(),
         cpu_s_per_100k: cpu.as_secs_f64() / count as f64 * 100_000.0,
-        rss_mib: machine::peak_rss_mib()?,
+        rss_mib: memory::peak_rss_mib()?,
     })
 }
 
@@ -150,34 +150,4 @@ fn child(case: &str, url: &str, count: usize) -> Result<Measured, AnyError> {
         Measured { per_second: number("per_second"), cpu_s_per_100k: number("cpu_s_per_100k"), rss_mib: number("rss_mib") };
     eprintln!("{case:<24}{:>10.0}/s {:>8.3} s/100k {:>8.1} MiB", measured.per_second, measured.cpu_s_per_100k, measured.rss_mib);
     Ok(measured)
-}
-
-/// The sink's process.
-struct Sink {
-    process: Child,
-    url: String,
-}
-
-impl Sink {
-    fn start() -> Result<Self, AnyError> {
-        let mut process =
-            Command::new(std::env::current_exe()?).arg("--sink").stdout(Stdio::piped()).stdin(Stdio::piped()).spawn()?;
-        let stdout = process.stdout.take().ok_or("the sink has a stdout")?;
-        let mut url = String::new();
-        BufReader::new(stdout).read_line(&mut url)?;
-        std::thread::sleep(Duration::from_millis(50));
-        Ok(Self { process, url: url.trim().to_owned() })
-    }
-
-    /// The sink ends when its stdin does.
-    fn stop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        self.stop();
-    }
 }

@@ -1,6 +1,10 @@
-//! The far end: answers every complete request with `200`, body `ok`, and does nothing else.
+//! The far end, a process of its own: answers every complete request with `200`, body `ok`, and does nothing else.
 
-use std::io::{Read, Write};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -60,4 +64,36 @@ fn complete_request(buffer: &[u8]) -> Option<usize> {
     });
     let whole = head + length.unwrap_or(0);
     (buffer.len() >= whole).then_some(whole)
+}
+
+/// The sink's process.
+pub struct Sink {
+    process: Child,
+    /// Where it listens.
+    pub url: String,
+}
+
+impl Sink {
+    /// Starts this very program with `--sink`.
+    pub fn start() -> Result<Self, AnyError> {
+        let mut process =
+            Command::new(std::env::current_exe()?).arg("--sink").stdout(Stdio::piped()).stdin(Stdio::piped()).spawn()?;
+        let stdout = process.stdout.take().ok_or("the sink has a stdout")?;
+        let mut url = String::new();
+        BufReader::new(stdout).read_line(&mut url)?;
+        std::thread::sleep(Duration::from_millis(50));
+        Ok(Self { process, url: url.trim().to_owned() })
+    }
+
+    /// The sink ends when its stdin does.
+    pub fn stop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.stop();
+    }
 }

@@ -13,24 +13,7 @@ pub fn pin_to(core: usize) -> Result<(), AnyError> {
     Ok(())
 }
 
-/// Peak resident memory.
-pub fn peak_rss_mib() -> Result<f64, AnyError> {
-    status_mib("VmHWM:")
-}
-
-/// Resident memory now.
-pub fn rss_mib() -> Result<f64, AnyError> {
-    status_mib("VmRSS:")
-}
-
-fn status_mib(key: &str) -> Result<f64, AnyError> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(key)).ok_or("no such line in /proc/self/status")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib / 1024.0)
-}
-
-/// User and system time of this process so far.
+/// User and system time of this process so far, in ticks of 10 ms.
 pub fn cpu_time() -> Result<Duration, AnyError> {
     const TICKS_PER_SECOND: u64 = 100; // USER_HZ, fixed on Linux
     let stat = fs::read_to_string("/proc/self/stat")?;
