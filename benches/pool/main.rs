@@ -52,7 +52,8 @@ fn main() -> Result<(), AnyError> {
         return sink::run(SINK_CORE);
     }
     if let (Some(case), Some(url)) = (value("--case"), value("--url")) {
-        return wire::measure(case, url);
+        let count = value("--count").map(|count| count.parse()).transpose()?;
+        return wire::measure(case, url, count);
     }
     let only = value("--only");
     let wanted = |case: &str| only.is_none_or(|only| only == case);

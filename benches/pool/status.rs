@@ -23,10 +23,11 @@ pub fn run() -> Result<Vec<Figure>, AnyError> {
     std::thread::sleep(Duration::from_millis(500));
     let mut status = sample(|| assert_eq!(black_box(hub.workers().list()).len(), WORKERS));
     let mut stats = sample(|| assert_eq!(black_box(hub.stats()).workers.len(), WORKERS));
+    let like = hub.workers().list();
     let done = hub.stats().workers.iter().map(|worker| worker.processed).sum::<u64>();
     feeding.abort();
     runtime.block_on(hub.shutdown(Duration::from_secs(5)))?;
-    let (shared, tasks) = runtime.block_on(async { naive::workers(WORKERS as u32, SLOTS as u32, TAKES) });
+    let (shared, tasks) = runtime.block_on(async { naive::workers(like, SLOTS, TAKES) });
     std::thread::sleep(Duration::from_millis(500));
     let mut locked = sample(|| assert_eq!(black_box(naive::list(&shared)).len(), WORKERS));
     drop(tasks);
@@ -36,8 +37,10 @@ pub fn run() -> Result<Vec<Figure>, AnyError> {
     Ok(vec![
         figure("status", "ns_per_worker", percentile(&mut status, 50) / workers),
         figure("status", "ns_per_worker_p99", percentile(&mut status, 99) / workers),
+        figure("status", "ns_per_worker_max", percentile(&mut status, 100) / workers),
         figure("status-lock-baseline", "ns_per_worker", percentile(&mut locked, 50) / workers),
         figure("status-lock-baseline", "ns_per_worker_p99", percentile(&mut locked, 99) / workers),
+        figure("status-lock-baseline", "ns_per_worker_max", percentile(&mut locked, 100) / workers),
         figure("stats", "ns", percentile(&mut stats, 50)),
     ])
 }

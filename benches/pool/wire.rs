@@ -21,7 +21,9 @@ use super::{AnyError, Figure, SENDER_CORE, SINK_CORE, figures::median, machine, 
 
 const BODY_BYTES: usize = 256;
 const PAIRS: usize = 10;
-const PAIR_COUNT: usize = 100_000;
+/// Runs of each kind in a pair, alternating.
+const PAIR_RUNS: usize = 6;
+const PAIR_COUNT: usize = 40_000;
 const PAIR_CALLERS: usize = 64;
 const BATCH_ROUNDS: usize = 5;
 const BATCH_COUNT: usize = 50_000;
@@ -31,16 +33,20 @@ const T_95_OF_10: f64 = 1.833;
 /// `monitoring`: the bound below which the overhead lies, by pairs that are run one after the other.
 pub fn monitoring() -> Result<Vec<Figure>, AnyError> {
     println!(
-        "monitoring: {PAIR_COUNT} webhooks of {BODY_BYTES} bytes, {PAIR_CALLERS} callers, {PAIRS} pairs, sender on core {SENDER_CORE}, sink on core {SINK_CORE};\n  \
+        "monitoring: {PAIR_RUNS} times {PAIR_COUNT} webhooks of {BODY_BYTES} bytes, {PAIR_CALLERS} callers, {PAIRS} pairs, sender on core {SENDER_CORE}, sink on core {SINK_CORE};\n  \
          watched: heartbeats every second, a subscriber, a Prometheus recorder with upkeep, metrics as text and stats once a second; not watched: a heartbeat every six minutes"
     );
     let sink = Sink::start()?;
     let mut percents = Vec::new();
     for pair in 0..PAIRS {
-        // Whoever is first changes, so that a trend of the machine does not count.
-        let cases = if pair % 2 == 0 { ["watched", "unwatched"] } else { ["unwatched", "watched"] };
-        let [first, second] = [child(cases[0], &sink.url)?, child(cases[1], &sink.url)?];
-        let (watched, unwatched) = if pair % 2 == 0 { (first, second) } else { (second, first) };
+        let (mut watched, mut unwatched) = (0.0, 0.0);
+        for run in 0..PAIR_RUNS {
+            // Whoever is first changes, so that a trend of the machine does not count.
+            for is_watched in if run % 2 == 0 { [true, false] } else { [false, true] } {
+                let (case, sum) = if is_watched { ("watched", &mut watched) } else { ("unwatched", &mut unwatched) };
+                *sum += child(case, &sink.url)?;
+            }
+        }
         percents.push((watched / unwatched - 1.0) * 100.0);
         eprintln!("monitoring: {watched:.2} s watched, {unwatched:.2} s not: {:+.1} %", percents[pair]);
     }
@@ -75,14 +81,14 @@ fn child(case: &str, url: &str) -> Result<f64, AnyError> {
     Ok(String::from_utf8(output.stdout)?.lines().last().unwrap_or_default().parse()?)
 }
 
-/// Runs one case in this process.
-pub fn measure(case: &str, url: &str) -> Result<(), AnyError> {
+/// Runs one case in this process, of so many deliveries.
+pub fn measure(case: &str, url: &str, count: Option<usize>) -> Result<(), AnyError> {
     machine::pin_to(SENDER_CORE)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(512).build()?;
     let measured = runtime.block_on(async {
         match case {
-            "watched" => watched(url).await,
-            "unwatched" => unwatched(url).await,
+            "watched" => watched(url, count.unwrap_or(PAIR_COUNT)).await,
+            "unwatched" => unwatched(url, count.unwrap_or(PAIR_COUNT)).await,
             "batch/1" => batches_of(1, url).await,
             "batch/10" => batches_of(10, url).await,
             other => Err(format!("unknown case {other}").into()),
@@ -104,7 +110,7 @@ async fn hub(url: &str, pool: PoolConfig, max_batch: Option<usize>) -> Result<Hu
     Ok(Hub::builder().config(config).start().await?)
 }
 
-async fn watched(url: &str) -> Result<f64, AnyError> {
+async fn watched(url: &str, count: usize) -> Result<f64, AnyError> {
     let recorder = PrometheusBuilder::new().build_recorder();
     let upkeep = recorder.handle();
     metrics::set_global_recorder(recorder)?;
@@ -120,18 +126,18 @@ async fn watched(url: &str) -> Result<f64, AnyError> {
             std::hint::black_box((watching.prometheus(), watching.stats()));
         }
     });
-    cpu_seconds(&hub).await
+    cpu_seconds(&hub, count).await
 }
 
-async fn unwatched(url: &str) -> Result<f64, AnyError> {
+async fn unwatched(url: &str, count: usize) -> Result<f64, AnyError> {
     let pool = PoolConfig { health_check_interval: Duration::from_secs(3600), ..PoolConfig::default() };
-    cpu_seconds(&hub(url, pool, None).await?).await
+    cpu_seconds(&hub(url, pool, None).await?, count).await
 }
 
-async fn cpu_seconds(hub: &Hub) -> Result<f64, AnyError> {
+async fn cpu_seconds(hub: &Hub, count: usize) -> Result<f64, AnyError> {
     deliver(hub, 2_000).await?;
     let before = machine::cpu_time()?;
-    deliver(hub, PAIR_COUNT).await?;
+    deliver(hub, count).await?;
     Ok(machine::cpu_time()?.saturating_sub(before).as_secs_f64())
 }
 
