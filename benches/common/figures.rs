@@ -4,6 +4,9 @@ use std::{fs, io, path::PathBuf};
 
 use serde::Serialize;
 
+/// Metrics that fit beside each other; of more, each gets a row of its own.
+const COLUMNS_MAX: usize = 6;
+
 /// One figure.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
@@ -24,12 +27,18 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Prints the figures, one row per case, and writes them for others to read.
+/// Prints the figures, one row per case or per figure, and writes them for others to read.
 pub fn report(bench: &str, figures: &[Figure]) -> io::Result<()> {
     let mut metrics: Vec<_> = figures.iter().map(|figure| figure.metric).collect();
     metrics.dedup();
     metrics.sort_unstable();
     metrics.dedup();
+    if metrics.len() > COLUMNS_MAX {
+        for Figure { case, metric, value, unit } in figures {
+            println!("{case:<24}{metric:<26}{value:>14.3} {unit}");
+        }
+        return write(bench, figures);
+    }
     let mut cases: Vec<_> = figures.iter().map(|figure| &figure.case).collect();
     cases.dedup();
     let first = cases.iter().map(|case| case.len()).max().unwrap_or(0).max(24) + 2;
@@ -44,6 +53,10 @@ pub fn report(bench: &str, figures: &[Figure]) -> io::Result<()> {
         });
         println!("{case:<first$}{}", cells.collect::<String>());
     }
+    write(bench, figures)
+}
+
+fn write(bench: &str, figures: &[Figure]) -> io::Result<()> {
     let folder = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("figures");
     fs::create_dir_all(&folder)?;
     let path = folder.join(format!("{bench}.json"));

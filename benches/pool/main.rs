@@ -1,7 +1,7 @@
 //! What the worker pool costs, and what it brings.
 //!
 //! ```text
-//! cargo bench --bench pool                     all cases, about three minutes
+//! cargo bench --bench pool                     all cases, about five minutes
 //! cargo bench --bench pool -- --only linear    one of status (with stats), scale, monitoring, batch, linear
 //! ```
 //!

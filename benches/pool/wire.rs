@@ -22,8 +22,8 @@ use super::{AnyError, Figure, SENDER_CORE, SINK_CORE, figures::median, machine, 
 const BODY_BYTES: usize = 256;
 const PAIRS: usize = 10;
 /// Runs of each kind in a pair, alternating.
-const PAIR_RUNS: usize = 6;
-const PAIR_COUNT: usize = 40_000;
+const PAIR_RUNS: usize = 16;
+const PAIR_COUNT: usize = 20_000;
 const PAIR_CALLERS: usize = 64;
 const BATCH_ROUNDS: usize = 5;
 const BATCH_COUNT: usize = 50_000;

@@ -120,24 +120,21 @@ impl Context {
         Ok(())
     }
 
-    /// Answers Prometheus where `[telemetry] prometheus_listen` says, from now on; nothing where it is empty.
+    /// What answers Prometheus where `[telemetry] prometheus_listen` says; nothing where that is empty. To be made before
+    /// a hub starts, so that no number is missed.
     ///
     /// # Errors
     ///
     /// When it cannot listen there.
-    pub async fn serve_metrics(&self, loaded: &Loaded) -> Result<(), Failure> {
+    pub async fn metrics_server(&self, loaded: &Loaded) -> Result<Option<MetricsServer>, Failure> {
         let listen = &loaded.config.telemetry.prometheus_listen;
-        let Ok(address) = listen.parse() else { return Ok(()) };
-        let server = MetricsServer::bind(address, Arc::new(SystemClock::new())).await.map_err(|error| {
+        let Ok(address) = listen.parse() else { return Ok(None) };
+        let server = MetricsServer::bind(address, Arc::new(SystemClock::new())).await;
+        let server = server.map_err(|error| {
             Failure::new(Exit::Config, format!("cannot listen on {listen}, `telemetry.prometheus_listen`: {error}"))
         })?;
         tracing::info!("metrics are at http://{listen}/metrics");
-        tokio::spawn(async move {
-            if let Err(error) = server.run().await {
-                tracing::error!(%error, "metrics are no longer answered");
-            }
-        });
-        Ok(())
+        Ok(Some(server))
     }
 
     /// Stdout, in the format that was asked for.

@@ -82,8 +82,9 @@ impl Dispatcher {
             lane.tally.retried.fetch_add(1, Relaxed);
             self.expect_due(due, now, wall);
         }
-        if let Err(error) = &done.result {
-            self.rest(held.lane, error, now);
+        match &done.result {
+            Ok(receipt) => _ = receipt.rest.map(|wait| self.rest_lanes(&[held.lane], wait, now)),
+            Err(error) => self.rest(held.lane, error, now),
         }
         self.claim_wanted |= self.lanes[held.lane].wants_more(now);
         self.ready(held.lane);
@@ -100,16 +101,23 @@ impl Dispatcher {
         if error.scope() == LimitScope::Target {
             return;
         }
-        let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
-        let Some(until) = now.checked_add(wait) else { return };
         let mut resting = vec![index];
         if error.scope() == LimitScope::Platform {
             let platform = self.lanes[index].key.platform.clone();
             resting = self.lanes.iter().filter(|(_, lane)| lane.key.platform == platform).map(|(index, _)| index).collect();
-            let rests = self.platform_rests.entry(platform).or_insert(until);
-            *rests = until.max(*rests);
+            let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
+            if let Some(until) = now.checked_add(wait) {
+                let rests = self.platform_rests.entry(platform).or_insert(until);
+                *rests = until.max(*rests);
+            }
         }
-        for index in resting {
+        self.rest_lanes(&resting, wait, now);
+    }
+
+    fn rest_lanes(&mut self, lanes: &[usize], wait: Duration, now: Instant) {
+        for &index in lanes {
+            let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
+            let Some(until) = now.checked_add(wait) else { return };
             if self.lanes[index].rest_until(until) {
                 self.park(index, until);
                 let key = self.lanes[index].key.clone();

@@ -1,5 +1,7 @@
 //! The platform's proof of acceptance.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// What a platform answered when it accepted an envelope.
@@ -11,6 +13,10 @@ pub struct Receipt {
     /// More the platform said about it (a channel, a queue id), for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Box<str>>,
+    /// How long the lane should rest now, where the platform said with its answer that its allowance is used up. Not kept
+    /// with the attempt.
+    #[serde(skip)]
+    pub rest: Option<Duration>,
 }
 
 impl Receipt {
@@ -21,7 +27,14 @@ impl Receipt {
 
     /// A receipt with the platform's id.
     pub fn with_id(id: impl Into<Box<str>>) -> Self {
-        Self { id: Some(id.into()), detail: None }
+        Self { id: Some(id.into()), ..Self::default() }
+    }
+
+    /// Adds how long the lane should rest.
+    #[must_use]
+    pub fn rest(mut self, rest: Option<Duration>) -> Self {
+        self.rest = rest;
+        self
     }
 
     /// Adds what else the platform said.

@@ -95,12 +95,21 @@ pub struct HttpRequest {
     pub body: Bytes,
     /// Which addresses it may connect to.
     pub network: NetworkPolicy,
+    /// Bytes of the answer's body that are read at most. Default: `None`, the transport's own limit, 64 KiB.
+    pub answer_bytes_max: Option<usize>,
 }
 
 impl HttpRequest {
     /// A request without headers and body, to public addresses only.
     pub fn new(method: Method, url: Endpoint) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), network: NetworkPolicy::PublicOnly }
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            network: NetworkPolicy::PublicOnly,
+            answer_bytes_max: None,
+        }
     }
 }
 
@@ -124,7 +133,7 @@ pub struct HttpResponse {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, at most 64 KiB of it.
+    /// The body, at most 64 KiB of it or as much as the request said.
     pub body: Bytes,
     /// Whether the body is incomplete: longer than the cap, or broken off after the headers had come.
     pub truncated: bool,

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use crate::{
     contract::{Action, Attachment, AttachmentContent, Envelope, EnvelopeId, Field, Format, Mention, Priority, SendError},
@@ -111,7 +111,7 @@ impl Serialize for Time<'_> {
 pub(super) struct Data<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<&'a str>,
-    body: Text<'a>,
+    body: &'a str,
     format: Format,
     priority: Priority,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +140,7 @@ impl<'a> Data<'a> {
         let extras = message.extras();
         Self {
             title: message.title.as_deref(),
-            body: Text(&message.body),
+            body: &message.body,
             format: message.format,
             priority: message.priority,
             kind: message.kind.as_deref(),
@@ -153,22 +153,6 @@ impl<'a> Data<'a> {
             thread_key: extras.thread_key.as_deref(),
             correlation_id: envelope.correlation_id.as_deref(),
         }
-    }
-}
-
-/// A text, mostly long and without anything that JSON escapes: such a one is written whole, which costs a tenth of a look at
-/// each character in turn.
-struct Text<'a>(&'a str);
-
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Without a branch per byte, so that many are looked at together.
-        let escapes = self.0.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == b'"') | (byte == b'\\'));
-        if escapes {
-            return serializer.serialize_str(self.0);
-        }
-        let quoted = RawValue::from_string(["\"", self.0, "\""].concat());
-        quoted.expect("a text that needs no escapes is JSON in quotes").serialize(serializer)
     }
 }
 

@@ -54,7 +54,7 @@ impl Default for TransportConfig {
 /// Pooled HTTP/1.1 over reqwest, with rustls and ring; nothing global is installed.
 ///
 /// - Follows no redirect, uses no proxy whatever the environment says, keeps no cookies, decompresses nothing.
-/// - An answer is read up to [`ANSWER_BYTES_MAX`]; beyond it the connection is dropped.
+/// - An answer is read up to [`ANSWER_BYTES_MAX`], or what the request says; beyond it the connection is dropped.
 /// - [`NetworkPolicy::PublicOnly`] has a client of its own, whose connections were all made to addresses that passed
 ///   the [guard](super::guard): a pooled connection never crosses policies.
 /// - As many connections are open as exchanges were in flight at once; idle ones are kept for 90 s.
@@ -130,6 +130,7 @@ impl Transport for ReqwestTransport {
             NetworkPolicy::PublicOnly => &self.public,
             NetworkPolicy::AllowPrivate => &self.any,
         };
+        let answer_bytes_max = request.answer_bytes_max.unwrap_or(ANSWER_BYTES_MAX);
         let mut outgoing = reqwest::Request::new(request.method, url.clone());
         *outgoing.headers_mut() = request.headers;
         if !request.body.is_empty() {
@@ -138,7 +139,7 @@ impl Transport for ReqwestTransport {
         let mut answer = client.execute(outgoing).await.map_err(|error| failure::of(error, url))?;
         let headers = std::mem::take(answer.headers_mut());
         let status = answer.status();
-        let (body, truncated) = read(answer).await;
+        let (body, truncated) = read(answer, answer_bytes_max).await;
         Ok(HttpResponse { status, headers, body, truncated })
     }
 
@@ -171,7 +172,7 @@ fn checked(endpoint: &Endpoint, network: NetworkPolicy) -> Result<&Url, Transpor
 }
 
 /// The body, and whether it is incomplete. A body in one piece, as most are, is handed on without a copy.
-async fn read(mut answer: Response) -> (Bytes, bool) {
+async fn read(mut answer: Response, max: usize) -> (Bytes, bool) {
     let first = match answer.chunk().await {
         Ok(Some(piece)) => piece,
         Ok(None) => return (Bytes::new(), false),
@@ -180,23 +181,23 @@ async fn read(mut answer: Response) -> (Bytes, bool) {
     let mut rest = BytesMut::new();
     loop {
         let whole = first.len() + rest.len();
-        if whole > ANSWER_BYTES_MAX {
-            return (joined(first, &rest), true);
+        if whole > max {
+            return (joined(first, &rest, max), true);
         }
         match answer.chunk().await {
             Ok(Some(piece)) => rest.extend_from_slice(&piece),
-            Ok(None) => return (joined(first, &rest), false),
-            Err(_) => return (joined(first, &rest), true),
+            Ok(None) => return (joined(first, &rest, max), false),
+            Err(_) => return (joined(first, &rest, max), true),
         }
     }
 }
 
-/// Both pieces, at most [`ANSWER_BYTES_MAX`] of them.
-fn joined(mut first: Bytes, rest: &[u8]) -> Bytes {
-    first.truncate(ANSWER_BYTES_MAX);
+/// Both pieces, at most so many bytes of them.
+fn joined(mut first: Bytes, rest: &[u8], max: usize) -> Bytes {
+    first.truncate(max);
     if rest.is_empty() {
         return first;
     }
-    let fits = rest.len().min(ANSWER_BYTES_MAX - first.len());
+    let fits = rest.len().min(max - first.len());
     [&first[..], &rest[..fits]].concat().into()
 }

@@ -20,7 +20,7 @@ mod retries;
 mod rows;
 mod when;
 
-use std::{path::PathBuf, time::Duration};
+use std::{convert::Infallible, path::PathBuf, time::Duration};
 
 use clap::Args;
 use notifyhub_platforms::contract::{Format as BodyFormat, Priority};
@@ -31,6 +31,7 @@ use crate::{
     HubBuilder, UrlTargets,
     clock::{Clock, SystemClock},
     config::duration,
+    server::MetricsServer,
 };
 
 /// Send a notification now, and wait until it is delivered
@@ -90,7 +91,7 @@ impl SendArgs {
         // The rows tell everything that would be logged.
         let loaded = context.load_and_log("error")?;
         let planes = Planes::new(&loaded.config.pool)?;
-        planes.block_on(context.serve_metrics(&loaded))?;
+        let metrics = planes.block_on(context.metrics_server(&loaded))?;
         let builder = planes.block_on(async { HubBuilder::from_sources(&context.sources(), context.registry.clone()) })?;
         let wait = self.wait;
         let batch = self.notifications(SystemClock.wall())?;
@@ -101,7 +102,7 @@ impl SendArgs {
         let hub = planes.block_on(builder.start())?;
         let retries = (one && !context.global.quiet).then(|| hub.subscribe());
         let delivering = delivery::deliver(hub, &context.registry, batch, wait, progress);
-        let Delivered { outcomes, cause } = planes.block_on(retries::told_while(delivering, retries))?;
+        let Delivered { outcomes, cause } = planes.block_on(answering(metrics, retries::told_while(delivering, retries)))?;
         let rows: Vec<_> = outcomes.iter().flat_map(|outcome| Row::of_notification(outcome)).collect();
         match print(context, &rows) {
             // Whoever read has enough; how it went is still in the exit code.
@@ -109,6 +110,22 @@ impl SendArgs {
             Err(failure) => return Err(failure),
         }
         Ok(ending::exit(&rows, cause))
+    }
+}
+
+/// Does the work, and answers Prometheus as long as it lasts.
+async fn answering<T>(metrics: Option<MetricsServer>, work: impl Future<Output = T>) -> T {
+    let answer = async {
+        if let Some(server) = metrics
+            && let Err(error) = server.run().await
+        {
+            tracing::error!(%error, "metrics are no longer answered");
+        }
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        done = work => done,
+        never = answer => match never {},
     }
 }
 

@@ -7,7 +7,7 @@ use notifyhub::{
     clock::Clock,
     config::{DeliveryConfig, RateWindow},
     event::EventKind,
-    platforms::contract::{LimitScope, SendError},
+    platforms::contract::{LimitScope, Receipt, SendError},
     testing::{FakePlatform, Reaction, TestHub},
 };
 
@@ -64,6 +64,21 @@ async fn being_told_to_slow_down_parks_the_lane_and_costs_no_attempt() {
         assert_eq!(test.platform.sent().len(), refused, "nothing goes out while the lane rests");
         test.clock.advance(wait);
     }
+    let outcomes = batch.outcomes(|_| ()).await.expect("known");
+    assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
+}
+
+#[tokio::test]
+async fn a_receipt_that_says_the_allowance_is_used_up_rests_the_lane() {
+    let delivery = DeliveryConfig { max_in_flight: 1, ..DeliveryConfig::default() };
+    let test = TestHub::start_with(|hub| hub.delivery(delivery)).await.expect("starts");
+    let wait = Duration::from_secs(30);
+    test.platform.push(Ok(Receipt::accepted().rest(Some(wait))));
+    let mut events = test.hub.subscribe();
+    let batch = test.hub.send_all(["a", "b"].map(|body| Notification::text(body).to("test"))).await.expect("accepted");
+    while !matches!(events.next().await.expect("open").expect("in time").kind, EventKind::LaneParked { .. }) {}
+    assert_eq!(test.platform.sent().len(), 1, "nothing goes out while the lane rests");
+    test.clock.advance(wait);
     let outcomes = batch.outcomes(|_| ()).await.expect("known");
     assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
 }

@@ -16,6 +16,8 @@ use crate::{
 /// The wait after a 429 that says nothing: it comes from the guard in front of Discord, which bans for a while.
 const BAN_WAIT: Duration = Duration::from_secs(600);
 
+const RESET_AFTER: HeaderName = HeaderName::from_static("x-ratelimit-reset-after");
+
 /// JSON codes (<https://docs.discord.com/developers/topics/opcodes-and-status-codes#json-json-error-codes>).
 pub(super) const CODES: &[(u64, ErrorKind, &str)] = &[
     (50035, InvalidMessage, "discord refuses the form of the message"),
@@ -43,11 +45,13 @@ pub(super) struct Posted {
     id: String,
     /// The channel it is in; a thread is one too.
     pub(super) channel: Option<String>,
+    /// How long nothing more may come, where this was the last that the bucket allowed.
+    rest: Option<Duration>,
 }
 
 impl Posted {
     pub(super) fn receipt(&self) -> Receipt {
-        let receipt = Receipt::with_id(&*self.id);
+        let receipt = Receipt::with_id(&*self.id).rest(self.rest);
         match &self.channel {
             Some(channel) => receipt.detail(format!("channel {channel}")),
             None => receipt,
@@ -79,13 +83,20 @@ pub(super) fn accepted(response: &HttpResponse, bucket: LimitScope, now: SystemT
         let error = SendError::new(Ambiguous, "discord answered with a 2xx but showed no message");
         return Err(error.with_code(response.status.as_str()));
     };
-    Ok(Posted { id: id.to_owned(), channel: text("channel_id").map(str::to_owned) })
+    let rest = if bucket == LimitScope::Lane { used_up(&response.headers) } else { None };
+    Ok(Posted { id: id.to_owned(), channel: text("channel_id").map(str::to_owned), rest })
+}
+
+/// How long the bucket is empty, where this answer says that it is.
+fn used_up(headers: &HeaderMap) -> Option<Duration> {
+    let remaining = headers.get("x-ratelimit-remaining")?.to_str().ok()?;
+    (remaining.trim() == "0").then(|| retry_after::from_seconds_header(headers, &RESET_AFTER)).flatten()
 }
 
 fn rate_limited(response: &HttpResponse, answer: Option<&Value>, bucket: LimitScope, now: SystemTime) -> SendError {
     let headers = &response.headers;
     let from_body = answer.and_then(|answer| retry_after::from_json(&answer["retry_after"]));
-    let reset = retry_after::from_seconds_header(headers, &HeaderName::from_static("x-ratelimit-reset-after"));
+    let reset = retry_after::from_seconds_header(headers, &RESET_AFTER);
     let wait = retry_after::from_headers(headers, now).max(from_body).or(reset).unwrap_or(BAN_WAIT);
     SendError::new(RateLimited, "asked to slow down")
         .with_code("429")

@@ -90,7 +90,7 @@ struct Posted {
 
 impl Posted {
     fn receipt(&self) -> Receipt {
-        let receipt = Receipt { id: self.ts.as_deref().map(Into::into), detail: None };
+        let receipt = Receipt { id: self.ts.as_deref().map(Into::into), ..Receipt::default() };
         match &self.channel {
             Some(channel) => receipt.detail(format!("channel {channel}")),
             None => receipt,
@@ -165,7 +165,7 @@ impl Slack {
     fn json_request(&self, url: Endpoint, body: Bytes) -> HttpRequest {
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
-        HttpRequest { method: Method::POST, url, headers, body, network: self.network }
+        HttpRequest { headers, body, network: self.network, ..HttpRequest::new(Method::POST, url) }
     }
 
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {

@@ -25,6 +25,8 @@ use crate::{
 
 /// Shorter secrets are not looked for one by one in answers: they are ordinary words.
 const SECRET_BYTES_MIN: usize = 8;
+/// What `max_response_bytes` may be at most.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 pub(super) fn webhook(config: WebhookConfig, parts: &Parts) -> Result<Webhook, ConfigError> {
     let destinations = destinations(&config, parts)?;
@@ -58,6 +60,7 @@ fn requests(config: &WebhookConfig, handshake: Option<&Handshake>) -> Result<Req
     };
     Ok(Requests {
         method: method(config.method),
+        answer_bytes_max: answer_bytes_max(config)?,
         headers,
         credentials,
         templated,
@@ -67,6 +70,15 @@ fn requests(config: &WebhookConfig, handshake: Option<&Handshake>) -> Result<Req
         hub_key: config.hub_signature.as_ref().map(HubKey::new),
         idempotency,
     })
+}
+
+fn answer_bytes_max(config: &WebhookConfig) -> Result<Option<usize>, ConfigError> {
+    match config.max_response_bytes {
+        Some(bytes) if !(1..=ANSWER_BYTES_MAX).contains(&bytes) => {
+            Err(ConfigError::at("max_response_bytes", format!("is {bytes}, expected 1 to {ANSWER_BYTES_MAX}")))
+        }
+        given => Ok(given),
+    }
 }
 
 /// The transport that shows the client's certificate.

@@ -17,6 +17,7 @@ use crate::{
 /// Everything a request is made of besides the message and where it goes.
 pub(super) struct Requests {
     pub(super) method: Method,
+    pub(super) answer_bytes_max: Option<usize>,
     /// The headers of every request; what differs is a placeholder.
     pub(super) headers: HeaderMap,
     /// The same with credentials, for trusted destinations.
@@ -66,6 +67,7 @@ impl Requests {
     fn to(&self, destination: &Destination, method: Method) -> HttpRequest {
         let mut request = HttpRequest::new(method, destination.endpoint.clone());
         request.network = destination.network;
+        request.answer_bytes_max = self.answer_bytes_max;
         request.headers = if destination.trusted { self.credentials.clone() } else { self.headers.clone() };
         if let Some(authorization) = &destination.authorization {
             request.headers.insert(header::AUTHORIZATION, authorization.clone());

@@ -50,6 +50,7 @@ fn a_table_that_cannot_work_is_refused_at_the_key_and_without_its_secrets() {
             "headers.webhook-request-origin",
             "set by notifyhub itself",
         ),
+        (json!({"url": url, "max_response_bytes": 0}), "max_response_bytes", "expected 1 to 1048576"),
         (json!({"url": url, "max_batch": 0}), "max_batch", "expected 1 to 1000"),
         (json!({"url": url, "max_batch": 1001}), "max_batch", "expected 1 to 1000"),
         (json!({"url": url, "max_batch": 5, "body": "raw"}), "max_batch", "event, cloudevents or template"),

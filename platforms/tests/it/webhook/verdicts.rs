@@ -50,6 +50,16 @@ async fn outcome(keys: Value, answer: Answer) -> Result<Receipt, SendError> {
 }
 
 #[tokio::test]
+async fn an_answer_is_read_as_far_as_the_table_says() {
+    let long = || Answer::json(200, format!(r#"{{"padding":"{}","id":"m-1"}}"#, "x".repeat(100_000)));
+    let keys = |max: usize| json!({"receipt_field": "/id", "success_body": {"pointer": "/id", "equals": "m-1"}, "max_response_bytes": max});
+    let read = outcome(keys(200_000), long()).await.expect("read to its end");
+    assert_eq!(read.id.as_deref(), Some("m-1"));
+    let cut = outcome(keys(1_000), long()).await.expect_err("nobody knows what it says");
+    assert_eq!(cut.kind(), ErrorKind::Ambiguous);
+}
+
+#[tokio::test]
 async fn every_status_of_the_sheet_has_its_verdict() {
     use ErrorKind::{InvalidMessage, InvalidRecipient, RateLimited, Unauthorized, Unavailable};
     for (statuses, expected) in [

@@ -133,3 +133,23 @@ async fn a_check_reads_the_webhook_only() {
     let request = &transport.requests()[0];
     assert_eq!((request.method.as_str(), request.url.expose(), request.body.len()), ("GET", HOOK, 0));
 }
+
+#[test]
+fn a_webhook_whose_allowance_is_used_up_rests_until_it_is_filled_again() {
+    let posted = |config: DiscordConfig, headers: &[(&str, &str)]| {
+        let posted = answer(200, headers, json!({"id": "1180000000000000007"}).to_string());
+        discord(config).classify(&posted).expect("accepted").rest
+    };
+    let reset = ("x-ratelimit-reset-after", "1.25");
+    assert_eq!(posted(hook(), &[("x-ratelimit-remaining", "0"), reset]), Some(Duration::from_millis(1250)));
+    assert_eq!(posted(hook(), &[("x-ratelimit-remaining", "3"), reset]), None);
+    assert_eq!(posted(hook(), &[reset]), None);
+    assert_eq!(
+        posted(
+            DiscordConfig { token: Some(Secret::new("s3cret")), ..DiscordConfig::default() },
+            &[("x-ratelimit-remaining", "0"), reset]
+        ),
+        None,
+        "a bot's bucket is one channel's"
+    );
+}

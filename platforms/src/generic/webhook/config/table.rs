@@ -68,6 +68,10 @@ pub struct WebhookConfig {
     pub receipt_field: Option<String>,
     /// Whether `url` may be in a private network; without `url`, whether recipients may. Default: false.
     pub allow_private_networks: bool,
+    /// Bytes of an answer that are read at most, 1 to 1,048,576: raise it where `success_body`, `receipt_field` or
+    /// `batch_results` point beyond. Default: 65,536.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub max_response_bytes: Option<usize>,
     /// Whether `url` may be `http://`; without `url`, whether recipients may. Default: false.
     pub allow_http: bool,
     /// A further header that carries the stable id, such as `Idempotency-Key`. Default: none.
