@@ -36,8 +36,7 @@
 //! | feature | default | what |
 //! |---|---|---|
 //! | `email` | yes | the `email` platform (lettre) |
-//! | `cli` | yes | the command, with its terminal code and allocator; brings `server` and `prometheus` |
-//! | `prometheus` | yes | `Hub::prometheus`: metrics as text |
+//! | `cli` | yes | the command, with its terminal code and allocator; brings `server` |
 //! | `server` | yes | the HTTP side of the command |
 //! | `testing` | no | the module `testing` and the platforms' testkit |
 

@@ -11,7 +11,7 @@ use crate::{StartError, config::ConfigErrors};
 /// The exit codes, as `--help` and the manual show them.
 pub(super) const AFTER_HELP: &str = "\
 Exit codes: 0 done, all delivered; 1 some targets failed; 2 usage; 65 bad input; 69 platform or server unreachable; \
-70 bug; 75 accepted, but not finished in time; 77 refused; 78 configuration; \
+70 bug, or threads blocked for good; 75 accepted, but not finished in time; 77 refused; 78 configuration; \
 130 interrupted";
 
 /// What a command ends with. The numbers are those of sysexits.h where it has one.
@@ -28,7 +28,7 @@ pub enum Exit {
     BadInput = 65,
     /// A platform or a server cannot be reached.
     Unreachable = 69,
-    /// A mistake of this program.
+    /// A mistake of this program, or adapters that block too many of its threads for good: a new process is needed.
     Bug = 70,
     /// Accepted, but not finished in the time that was given.
     Unfinished = 75,

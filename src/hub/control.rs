@@ -13,7 +13,7 @@ use crate::{
     event::EventKind,
     store::Counts,
     task::{Disposition, NotificationId, PlatformName},
-    telemetry::{EventStream, PlatformStats, Scaling, WorkerStats},
+    telemetry::{EventStream, PlatformStats, Scaling, WorkerStats, prometheus},
 };
 
 /// A snapshot of a hub's numbers.
@@ -56,9 +56,8 @@ impl Hub {
 
     /// All metrics since the hub began, in Prometheus' text format; no recorder need be installed. Asks nobody and waits for
     /// nothing: how many tasks wait on lanes is known as of the last second.
-    #[cfg(feature = "prometheus")]
     pub fn prometheus(&self) -> String {
-        crate::telemetry::prometheus(self.inner.board.clone(), self.inner.events.clone())
+        prometheus(&self.inner.board, &self.inner.events)
     }
 
     /// The names of its platforms, in alphabetical order.

@@ -3,13 +3,17 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, http::header, routing::get};
-use metrics_exporter_prometheus::PrometheusHandle;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
-use crate::{clock::Clock, telemetry::prometheus_builder};
+use crate::{
+    clock::Clock,
+    telemetry::{Kind, NAMES},
+};
 
-/// How often the recorder sorts new samples into their buckets, so that it stays small where nobody scrapes.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often the recorder sorts new samples into their buckets: it keeps every one of them until then, or until somebody
+/// scrapes.
+const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// The text format's own media type (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -29,7 +33,7 @@ impl MetricsServer {
     /// When it cannot listen there, or the process has a recorder already.
     pub async fn bind(address: SocketAddr, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        let recorder = prometheus_builder().build_recorder();
+        let recorder = builder().build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|_| io::Error::other("this process has a metrics recorder already"))?;
         Ok(Self { listener, handle, clock })
@@ -57,4 +61,14 @@ impl MetricsServer {
             () = keep_up => Ok(()),
         }
     }
+}
+
+/// A recorder that has the buckets of all our histograms.
+fn builder() -> PrometheusBuilder {
+    NAMES.iter().fold(PrometheusBuilder::new(), |builder, metric| match metric.kind {
+        Kind::Histogram(scale) => builder
+            .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), &scale.bounds())
+            .expect("every histogram has buckets"),
+        Kind::Counter | Kind::Gauge => builder,
+    })
 }

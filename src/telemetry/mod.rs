@@ -34,9 +34,9 @@ pub use broadcaster::Broadcaster;
 pub use cell::WorkerCell;
 pub use current::CurrentSend;
 pub use events::EventBus;
-pub use metrics::Publisher;
-#[cfg(feature = "prometheus")]
-pub use metrics::{prometheus, prometheus_builder};
+#[cfg(feature = "server")]
+pub use metrics::{Kind, NAMES};
+pub use metrics::{Publisher, prometheus};
 pub use pace::Pace;
 pub use stream::{EventStream, Missed};
 pub use tally::{PlatformStats, PlatformTally};

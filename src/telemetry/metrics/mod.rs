@@ -9,14 +9,20 @@
 //! | `names` | the metrics there are |
 //! | `numbers` | all series at one moment |
 //! | `publisher` | [`Publisher`]: what has changed, to the facade |
-//! | `prometheus` | the text, and a builder of recorders with our buckets |
+//! | `text` | the same as text, for Prometheus |
 
 mod names;
 mod numbers;
-#[cfg(feature = "prometheus")]
-mod prometheus;
 mod publisher;
+mod text;
 
-#[cfg(feature = "prometheus")]
-pub use prometheus::{prometheus, prometheus_builder};
+#[cfg(feature = "server")]
+pub use names::{Kind, NAMES};
 pub use publisher::Publisher;
+
+use super::{Board, EventBus};
+
+/// All metrics in Prometheus' text format.
+pub fn prometheus(board: &Board, events: &EventBus) -> String {
+    text::text(&numbers::Numbers::read(board, events))
+}

@@ -1,13 +1,23 @@
 //! What is left when a hub has ended: nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ffi::OsString, fs, sync::Arc, time::Duration};
 
 use notifyhub::{Hub, Notification, config::PoolConfig};
 
 use super::{Slow, soon};
 
+/// The watchdogs of all hubs in this process.
+fn watchdogs() -> BTreeSet<OsString> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let is_watchdog = |thread: &fs::DirEntry| {
+        fs::read_to_string(thread.path().join("comm")).is_ok_and(|name| name.starts_with("notifyhub-watch"))
+    };
+    threads.filter(is_watchdog).map(|thread| thread.file_name()).collect()
+}
+
 #[test]
 fn a_hub_that_has_ended_leaves_no_task_and_no_thread() {
+    let others = watchdogs();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let slow = Slow::new(Duration::from_millis(1));
     runtime.block_on(async {
@@ -17,6 +27,9 @@ fn a_hub_that_has_ended_leaves_no_task_and_no_thread() {
         let hub =
             Hub::builder().pool(pool).platform_with("slow", slow.clone(), Default::default()).start().await.expect("starts");
         assert!(alive() > before);
+        // Where tests share a process, other hubs may have begun meanwhile.
+        let ours: BTreeSet<_> = watchdogs().difference(&others).cloned().collect();
+        assert_eq!(ours.is_empty(), !cfg!(target_os = "linux"));
         let batch = hub.send_all((0..200).map(|n| Notification::text(format!("{n}")).to("slow"))).await.expect("accepted");
         hub.workers().scale_to(20).await.expect("scales");
         hub.workers().kill(3).await.expect("kills");
@@ -28,6 +41,7 @@ fn a_hub_that_has_ended_leaves_no_task_and_no_thread() {
             }
         })
         .await;
+        assert!(ours.is_empty() || !ours.is_subset(&watchdogs()), "a thread is left");
         drop((batch, hub));
     });
     assert_eq!(Arc::strong_count(&slow), 1, "nobody holds the platform any more");

@@ -126,6 +126,6 @@ fn a_url_that_names_no_host_shows_what_one_looks_like() {
 fn the_schema_names_every_key() {
     let schema = Registry::builtin().schema("webhook").expect("a schema");
     let properties = schema.get("properties").and_then(|found| found.as_object()).expect("an object");
-    assert_eq!(properties.len(), 25);
+    assert_eq!(properties.len(), 26);
     assert_eq!(schema.get("additionalProperties"), Some(&json!(false)));
 }
