@@ -120,8 +120,8 @@ impl Context {
         Ok(())
     }
 
-    /// What answers Prometheus where `[telemetry] prometheus_listen` says; nothing where that is empty. To be made before
-    /// a hub starts, so that no number is missed.
+    /// What answers Prometheus where `[telemetry] prometheus_listen` says; nothing where that is empty, or where another
+    /// process of the same configuration answers already. To be made before a hub starts, so that no number is missed.
     ///
     /// # Errors
     ///
@@ -129,12 +129,19 @@ impl Context {
     pub async fn metrics_server(&self, loaded: &Loaded) -> Result<Option<MetricsServer>, Failure> {
         let listen = &loaded.config.telemetry.prometheus_listen;
         let Ok(address) = listen.parse() else { return Ok(None) };
-        let server = MetricsServer::bind(address, Arc::new(SystemClock::new())).await;
-        let server = server.map_err(|error| {
-            Failure::new(Exit::Config, format!("cannot listen on {listen}, `telemetry.prometheus_listen`: {error}"))
-        })?;
-        tracing::info!("metrics are at http://{listen}/metrics");
-        Ok(Some(server))
+        match MetricsServer::bind(address, Arc::new(SystemClock::new())).await {
+            Ok(server) => {
+                tracing::info!("metrics are at http://{listen}/metrics");
+                Ok(Some(server))
+            }
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                tracing::info!("metrics of this process are not answered: another listens on {listen}");
+                Ok(None)
+            }
+            Err(error) => {
+                Err(Failure::new(Exit::Config, format!("cannot listen on {listen}, `telemetry.prometheus_listen`: {error}")))
+            }
+        }
     }
 
     /// Stdout, in the format that was asked for.

@@ -90,6 +90,9 @@ async fn prometheus_scrapes_the_command_where_the_configuration_says() {
         assert_eq!(ask(&query).await.as_deref(), Some(expected), "{query}");
     }
     drop(scraped);
+    let beside = tokio::process::Command::from(desk.command(&format!("send --to {to} beside"), &[])).output().await;
+    let beside = beside.expect("the command starts");
+    assert!(beside.status.success(), "another process of this configuration sends all the same: {beside:?}");
     child.kill().await.expect("it was still running");
 }
 
