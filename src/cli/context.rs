@@ -138,9 +138,10 @@ impl Context {
                 tracing::info!("metrics of this process are not answered: another listens on {listen}");
                 Ok(None)
             }
-            Err(error) => {
-                Err(Failure::new(Exit::Config, format!("cannot listen on {listen}, `telemetry.prometheus_listen`: {error}")))
-            }
+            Err(error) => Err(Failure::new(
+                Exit::Config,
+                format!("cannot answer metrics on {listen}, `telemetry.prometheus_listen`: {error}"),
+            )),
         }
     }
 

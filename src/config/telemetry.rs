@@ -25,7 +25,7 @@ pub struct TelemetryConfig {
     pub log: String,
     /// How log lines are written. Default: text.
     pub log_format: LogFormat,
-    /// Where the command answers `GET /metrics` for Prometheus while it runs: an address with a port, such as
+    /// Where `notifyhub send` answers `GET /metrics` for Prometheus while it runs: an address with a port, such as
     /// `127.0.0.1:9464`. Default: empty, nowhere.
     #[schemars(extend("x-format" = "listen"))]
     pub prometheus_listen: String,

@@ -9,10 +9,11 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `dispatcher` | [`Dispatcher`]: the loop, its inputs, its end |
+//! | `command` | what the hub asks of it |
 //! | `turn` | giving work out: runnable lanes form batches |
 //! | `outcomes` | taking outcomes in: verdicts, parking, lost workers |
 //! | `claims` | how much is claimed from the store, and when |
-//! | `demand` | what the scaler is told: what waits for nothing but a worker |
+//! | `demand` | what is told of waiting tasks: to the scaler, and on the board |
 //! | `lane` | [`Lane`](lane::Lane): one road, its queue and its limits |
 //! | `ledger` | every task this process holds |
 //! | `settler` | writes outcomes in groups, then tells events and waiting callers |

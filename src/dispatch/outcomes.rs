@@ -83,8 +83,8 @@ impl Dispatcher {
             self.expect_due(due, now, wall);
         }
         match &done.result {
-            Ok(receipt) => _ = receipt.rest.map(|wait| self.rest_lanes(&[held.lane], wait, now)),
-            Err(error) => self.rest(held.lane, error, now),
+            Ok(receipt) => self.rest(held.lane, receipt.rest, LimitScope::Lane, now),
+            Err(error) => self.rest(held.lane, asked_to_wait(error), error.scope(), now),
         }
         self.claim_wanted |= self.lanes[held.lane].wants_more(now);
         self.ready(held.lane);
@@ -95,29 +95,18 @@ impl Dispatcher {
     }
 
     /// Lets a lane, or all lanes of its platform, rest as long as the platform asked for.
-    fn rest(&mut self, index: usize, error: &SendError, now: Instant) {
-        let limited = error.kind() == ErrorKind::RateLimited;
-        let Some(wait) = error.retry_after().or(limited.then_some(UNTOLD_REST)) else { return };
-        if error.scope() == LimitScope::Target {
-            return;
-        }
+    fn rest(&mut self, index: usize, asked: Option<Duration>, scope: LimitScope, now: Instant) {
+        let Some(wait) = asked.filter(|_| scope != LimitScope::Target) else { return };
+        let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
+        let Some(until) = now.checked_add(wait) else { return };
         let mut resting = vec![index];
-        if error.scope() == LimitScope::Platform {
+        if scope == LimitScope::Platform {
             let platform = self.lanes[index].key.platform.clone();
             resting = self.lanes.iter().filter(|(_, lane)| lane.key.platform == platform).map(|(index, _)| index).collect();
-            let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
-            if let Some(until) = now.checked_add(wait) {
-                let rests = self.platform_rests.entry(platform).or_insert(until);
-                *rests = until.max(*rests);
-            }
+            let rests = self.platform_rests.entry(platform).or_insert(until);
+            *rests = until.max(*rests);
         }
-        self.rest_lanes(&resting, wait, now);
-    }
-
-    fn rest_lanes(&mut self, lanes: &[usize], wait: Duration, now: Instant) {
-        for &index in lanes {
-            let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
-            let Some(until) = now.checked_add(wait) else { return };
+        for index in resting {
             if self.lanes[index].rest_until(until) {
                 self.park(index, until);
                 let key = self.lanes[index].key.clone();
@@ -156,4 +145,9 @@ impl Dispatcher {
         }
         self.ready(index);
     }
+}
+
+/// How long a failure says to wait.
+fn asked_to_wait(error: &SendError) -> Option<Duration> {
+    error.retry_after().or((error.kind() == ErrorKind::RateLimited).then_some(UNTOLD_REST))
 }

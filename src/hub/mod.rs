@@ -10,6 +10,7 @@
 //! | `accepted` | [`Accepted`] and [`Batch`]: what a caller holds afterwards |
 //! | `control` | [`Hub::cancel`], [`Hub::remove_platform`], [`Hub::stats`], [`Hub::subscribe`], [`Hub::shutdown`] |
 //! | `workers` | [`Hub::workers`], [`Hub::health`]: the pool by hand, at run time |
+//! | `metering` | passes the metrics on, once a second |
 //! | `urls`, `parts` | platforms that come as URLs; what adapters are handed |
 //! | `error` | how a call can fail |
 

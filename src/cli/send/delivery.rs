@@ -7,7 +7,7 @@ use notifyhub_platforms::Registry;
 use super::{ending::Cause, input::Batch};
 use crate::{
     Hub, HubError, Outcome, TargetMistake,
-    cli::{Exit, Failure, progress::Progress},
+    cli::{Exit, Failure, exit::note, progress::Progress},
 };
 
 /// Time for what is under way when the wait is over.
@@ -25,7 +25,7 @@ pub struct Delivered {
     pub cause: Cause,
 }
 
-/// Sends `batch` and waits until all is final, `wait` is over, or the user has had enough.
+/// Sends `batch` and waits until all is final, `wait` is over, the user has had enough, or waiting is in vain.
 pub async fn deliver(
     hub: Hub,
     registry: &Registry,
@@ -49,7 +49,7 @@ pub async fn deliver(
             let _ = hub.shutdown(GRACE).await;
             return Ok(Delivered { outcomes: outcomes?, cause: Cause::Finished });
         }
-        exhausted = exhausted(&hub) => return Err(exhausted),
+        () = exhausted(&hub) => Cause::Exhausted,
         () = tokio::time::sleep(wait) => Cause::WaitOver,
     };
     // What is under way and does not end in the grace counts as unfinished; the rows say so.
@@ -58,12 +58,12 @@ pub async fn deliver(
 }
 
 /// Ends when adapters block so many threads for good that waiting is in vain: only a new process gets them back.
-async fn exhausted(hub: &Hub) -> Failure {
+async fn exhausted(hub: &Hub) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let health = hub.health();
         if health.exhausted {
-            return Failure::new(Exit::Bug, format!("too many threads are blocked: {}", health.reasons.join("; ")));
+            return note(&format!("error: too many threads are blocked: {}", health.reasons.join("; ")));
         }
     }
 }
@@ -134,19 +134,19 @@ mod tests {
     }
 
     #[test]
-    fn a_command_whose_threads_are_blocked_for_good_ends_with_70() {
+    fn what_adapters_block_for_good_is_given_up_and_told_as_unfinished() {
         let pool = PoolConfig { threads: 1, health_check_interval: Duration::from_millis(100), ..PoolConfig::default() };
         let planes = Planes::new(&pool).expect("threads");
         let (let_go, held) = mpsc::channel();
         let stone = Stone(std::sync::Mutex::new(held));
-        let failure = planes.block_on(async {
+        let delivered = planes.block_on(async {
             let builder = Hub::builder().pool(pool).platform("stone", stone).delivery_runtime(planes.delivery());
             let hub = builder.start().await.expect("starts");
             let batch = Batch { notifications: vec![Notification::text("b").to("stone")], lines: None };
-            deliver(hub, &Registry::empty(), batch, Duration::from_secs(60), Progress::new(1, true)).await.expect_err("blocked")
+            deliver(hub, &Registry::empty(), batch, Duration::from_secs(60), Progress::new(1, true)).await.expect("outcomes")
         });
-        assert_eq!(failure.exit(), Exit::Bug);
-        assert!(failure.to_string().contains("all delivery threads have been blocked"), "{failure}");
+        assert_eq!(delivered.cause, Cause::Exhausted);
+        assert!(!delivered.outcomes[0].is_final(), "the row is there, and says that it is not finished");
         drop(let_go);
     }
 }

@@ -14,17 +14,21 @@ pub enum Cause {
     WaitOver,
     /// The user pressed Ctrl-C.
     Interrupted,
+    /// Adapters block too many threads for good.
+    Exhausted,
 }
 
-/// 0 all delivered; 130 interrupted; 75 something is not finished; 77 every failure is a refused credential, 69 every
+/// 0 all delivered; 130 interrupted; 70 too many threads are blocked; 75 something is not finished; 77 every failure is a refused credential, 69 every
 /// failure a platform that cannot be reached, and nothing was delivered; else 1.
 pub fn exit(rows: &[Row], cause: Cause) -> Exit {
     let all = |is: &dyn Fn(&Row) -> bool| rows.iter().all(is);
     if all(&|row| row.state == TaskState::Delivered) {
         return Exit::Done;
     }
-    if cause == Cause::Interrupted {
-        return Exit::Interrupted;
+    match cause {
+        Cause::Interrupted => return Exit::Interrupted,
+        Cause::Exhausted => return Exit::Bug,
+        Cause::Finished | Cause::WaitOver => {}
     }
     if !all(&|row| row.state.is_final()) {
         return Exit::Unfinished;
@@ -44,7 +48,7 @@ mod tests {
 
     #[test]
     fn every_mixture_has_its_exit_code() {
-        use Cause::{Finished, Interrupted, WaitOver};
+        use Cause::{Exhausted, Finished, Interrupted, WaitOver};
         use ErrorKind::{InvalidMessage, Unauthorized, Unavailable};
         let ok = || row(TaskState::Delivered, None, false);
         let refused = |kind| row(TaskState::Dead, Some(kind), true);
@@ -54,6 +58,8 @@ mod tests {
             (vec![ok(), ok()], Finished, Exit::Done),
             (vec![ok()], Interrupted, Exit::Done),
             (vec![ok(), waiting()], Interrupted, Exit::Interrupted),
+            (vec![ok(), waiting()], Exhausted, Exit::Bug),
+            (vec![ok()], Exhausted, Exit::Done),
             (vec![ok(), waiting(), refused(InvalidMessage)], WaitOver, Exit::Unfinished),
             (vec![refused(Unauthorized), refused(Unauthorized)], Finished, Exit::Refused),
             (vec![refused(Unauthorized), ok()], Finished, Exit::Failed),

@@ -63,7 +63,7 @@ impl Numbers {
             let count = workers.present.iter().filter(|cell| cell.state() == state).count();
             self.level(names::WORKERS, &[("state", state.as_str())], count as f64, f64::max);
         }
-        self.level(names::WORKERS, &[("state", "given_up")], workers.given_up.len() as f64, f64::max);
+        self.level(names::WORKERS, &[("state", "given-up")], workers.given_up.len() as f64, f64::max);
     }
 
     fn platform(&mut self, name: &str, tally: &PlatformTally) {
@@ -126,4 +126,34 @@ impl Numbers {
 
 fn load(number: &AtomicU64) -> u64 {
     number.load(Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn platforms_beyond_the_bound_are_counted_together() {
+        let board = Board::default();
+        for number in 0..PLATFORMS_MAX + 10 {
+            let tally = board.platform(&format!("p{number}").parse().expect("a name"));
+            tally.succeeded.store(1, Relaxed);
+            tally.in_flight.store(2, Relaxed);
+            tally.lanes.limit.store(u64::from(number), Relaxed);
+        }
+        let numbers = Numbers::read(&board, &EventBus::new(Arc::new(SystemClock)).0);
+        let of = |name: Name, labels: &[(&'static str, &str)]| {
+            let labels = labels.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+            numbers.0.get(&(name.name, labels)).cloned()
+        };
+        let other = ("platform", OTHER_PLATFORMS);
+        assert_eq!(of(names::ATTEMPTS, &[other, ("class", "ok")]), Some(Value::Count(10)));
+        assert_eq!(of(names::IN_FLIGHT, &[other]), Some(Value::Level(20.0)));
+        assert_eq!(of(names::CONCURRENCY_LIMIT, &[other]), Some(Value::Level(265.0)), "limits are not added up");
+        assert_eq!(of(names::IN_FLIGHT, &[("platform", "p255")]), Some(Value::Level(2.0)));
+        assert_eq!(of(names::IN_FLIGHT, &[("platform", "p256")]), None);
+    }
 }

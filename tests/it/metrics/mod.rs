@@ -14,7 +14,7 @@ use notifyhub::{
     },
 };
 
-/// What `INTERFACE` promises; the state of breakers comes with breakers.
+/// What dashboards and alerts are built on; the state of breakers comes with breakers.
 const PROMISED: [&str; 18] = [
     "accepted_total",
     "deliveries_total",
