@@ -203,7 +203,7 @@ impl Dispatcher {
         tokio::select! {
             biased;
             1.. = self.reports.recv_many(reports, MESSAGES_PER_TURN_MAX) => Input::Reports,
-            count = self.arrivals.fresh.recv_many(fresh, MESSAGES_PER_TURN_MAX), if !self.fresh_ended => {
+            count = self.arrivals.fresh.receive(fresh, MESSAGES_PER_TURN_MAX), if !self.fresh_ended => {
                 if count > 0 { Input::Fresh } else { Input::FreshEnded }
             }
             Some(()) = maybe(settling) => Input::Settled,

@@ -85,6 +85,7 @@ impl Desk {
     }
 
     async fn write(self, settlements: Vec<Settlement>) {
+        let settlements: Arc<[Settlement]> = settlements.into();
         let began = self.clock.now();
         let settled = loop {
             match self.store.settle(&settlements).await {

@@ -8,7 +8,7 @@ use crate::{
     config::ConfigErrors,
     routing::TargetMistake,
     store::StoreError,
-    task::{NotificationId, PlatformName},
+    task::{NotificationId, PlatformName, TaskId},
 };
 
 /// Why a notification was not accepted. Nothing of it is stored then.
@@ -18,6 +18,9 @@ pub enum HubError {
     /// One or more of its targets cannot be sent to; all mistakes are listed.
     #[error("{}", list(.0))]
     Targets(Vec<TargetMistake>),
+    /// It has more targets than one notification may.
+    #[error("a notification for {0} targets, at most {max} may be; send several", max = TaskId::PER_NOTIFICATION_MAX)]
+    TooManyTargets(usize),
     /// The notification at this place (from 0) of a batch was refused; nothing of the batch is stored.
     #[error("notification {index}: {error}")]
     InBatch {

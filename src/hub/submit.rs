@@ -3,7 +3,6 @@
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::SystemTime,
 };
 
 use super::{Accepted, Batch, Hub, HubError, Inner, accepted::in_batch};
@@ -11,7 +10,7 @@ use crate::{
     event::EventKind,
     routing::{Route, resolve},
     store::{Enqueued, Submission},
-    task::{Head, Notification, Outcome, Target, Task},
+    task::{Head, Notification, Outcome, Target, Task, TaskId},
 };
 
 /// Notifications stored in one call of the store.
@@ -78,6 +77,9 @@ impl Hub {
             return Err(HubError::ShuttingDown);
         }
         let routes = self.routes(&notification.to)?;
+        if routes.len() > TaskId::PER_NOTIFICATION_MAX {
+            return Err(HubError::TooManyTargets(routes.len()));
+        }
         let wall = self.inner.clock.wall();
         let idempotency = notification.idempotency_key.clone().map(|key| (key, content_hash(&notification)));
         let head = Arc::new(Head {
@@ -89,7 +91,7 @@ impl Hub {
             message: Arc::new(notification.message),
         });
         let numbered = (0..).zip(routes);
-        let tasks = numbered.map(|(index, route)| Arc::new(self.task(index, route, &head, wall))).collect();
+        let tasks = numbered.map(|(index, route)| Arc::new(task(index, route, &head))).collect();
         Ok(Submission { head, tasks, idempotency })
     }
 
@@ -104,10 +106,6 @@ impl Hub {
             mistakes.extend(resolve(&directory.load(), &others).err().unwrap_or_default());
         }
         Err(HubError::Targets(mistakes))
-    }
-
-    fn task(&self, index: u32, route: Route, head: &Arc<Head>, wall: SystemTime) -> Task {
-        Task { id: self.inner.ids.task(wall), index, head: head.clone(), lane: route.lane, recipient: route.recipient }
     }
 
     fn accepted(&self, submission: &Submission) -> Accepted {
@@ -138,6 +136,10 @@ impl Hub {
             Enqueued::Conflict(first) => Err(HubError::Conflict { key: key.unwrap_or_default(), first }),
         }
     }
+}
+
+fn task(index: u32, route: Route, head: &Arc<Head>) -> Task {
+    Task { id: head.id.task(index), index, head: head.clone(), lane: route.lane, recipient: route.recipient }
 }
 
 /// A hash of everything a caller asked for but the key.

@@ -5,52 +5,83 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use tokio::sync::{mpsc, watch};
 
 use super::Lease;
 
-/// Messages of fresh work under way at most.
-const FRESH_MESSAGES_MAX: usize = 256;
+/// How much may be handed over: both count tasks since the beginning, so that what is under way between the two ends is
+/// counted once.
+#[derive(Debug, Default)]
+struct Window {
+    /// Tasks handed over, or promised to be.
+    handed: AtomicU64,
+    /// Tasks that may have been handed over by now.
+    limit: AtomicU64,
+}
 
 /// The store's end.
 #[derive(Debug, Clone)]
 pub struct ArrivalSender {
-    fresh: mpsc::Sender<Vec<Lease>>,
+    fresh: mpsc::UnboundedSender<Vec<Lease>>,
     bell: watch::Sender<u64>,
-    room: Arc<AtomicUsize>,
+    window: Arc<Window>,
 }
 
 /// The dispatcher's end.
 #[derive(Debug)]
 pub struct ArrivalReceiver {
     /// Fresh work, already claimed.
-    pub fresh: mpsc::Receiver<Vec<Lease>>,
+    pub fresh: FreshReceiver,
     /// Rings when work waits in the store.
     pub bell: watch::Receiver<u64>,
-    room: Arc<AtomicUsize>,
+    window: Arc<Window>,
+}
+
+/// Where fresh work comes in.
+#[derive(Debug)]
+pub struct FreshReceiver {
+    messages: mpsc::UnboundedReceiver<Vec<Lease>>,
+    /// Tasks received since the beginning.
+    received: u64,
 }
 
 /// Both ends.
 pub fn arrivals() -> (ArrivalSender, ArrivalReceiver) {
-    let (fresh, fresh_receiver) = mpsc::channel(FRESH_MESSAGES_MAX);
+    // The window bounds what is in it.
+    let (fresh, messages) = mpsc::unbounded_channel();
     let (bell, bell_receiver) = watch::channel(0);
-    let room = Arc::new(AtomicUsize::new(0));
-    let sender = ArrivalSender { fresh, bell, room: room.clone() };
-    (sender, ArrivalReceiver { fresh: fresh_receiver, bell: bell_receiver, room })
+    let window = Arc::new(Window::default());
+    let sender = ArrivalSender { fresh, bell, window: window.clone() };
+    (sender, ArrivalReceiver { fresh: FreshReceiver { messages, received: 0 }, bell: bell_receiver, window })
 }
 
 impl ArrivalSender {
-    /// A place to hand over up to `tasks` fresh tasks, if the dispatcher has room for all of them now.
-    pub fn reserve(&self, tasks: usize) -> Option<mpsc::Permit<'_, Vec<Lease>>> {
-        if self.room.load(Ordering::Relaxed) < tasks {
-            return None;
+    /// Whether the dispatcher has room for so many fresh tasks now; if so they are promised, and are to be
+    /// [handed over](Self::hand_over) or [taken back](Self::take_back).
+    pub fn reserve(&self, tasks: usize) -> bool {
+        if self.fresh.is_closed() {
+            return false;
         }
-        let permit = self.fresh.try_reserve().ok()?;
-        let taken = self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(tasks));
-        taken.is_ok().then_some(permit)
+        let limit = self.window.limit.load(Ordering::Relaxed);
+        let within = |handed: u64| handed.checked_add(tasks as u64).filter(|handed| *handed <= limit);
+        self.window.handed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok()
+    }
+
+    /// Takes back a promise.
+    pub fn take_back(&self, tasks: usize) {
+        self.window.handed.fetch_sub(tasks as u64, Ordering::Relaxed);
+    }
+
+    /// Hands over what was promised.
+    ///
+    /// # Errors
+    ///
+    /// The leases, if the dispatcher takes nothing any more.
+    pub fn hand_over(&self, leases: Vec<Lease>) -> Result<(), Vec<Lease>> {
+        self.fresh.send(leases).map_err(|refused| refused.0)
     }
 
     /// Rings the bell: something waits in the store.
@@ -59,15 +90,33 @@ impl ArrivalSender {
     }
 }
 
+impl FreshReceiver {
+    /// Waits for fresh work and takes in up to `messages_max` messages of it; 0 when none will come any more. May be
+    /// dropped and called again.
+    pub async fn receive(&mut self, fresh: &mut Vec<Vec<Lease>>, messages_max: usize) -> usize {
+        let had = fresh.len();
+        let count = self.messages.recv_many(fresh, messages_max).await;
+        self.received += fresh[had..].iter().map(Vec::len).sum::<usize>() as u64;
+        count
+    }
+
+    /// Fresh work that is there already.
+    pub fn try_receive(&mut self) -> Option<Vec<Lease>> {
+        let leases = self.messages.try_recv().ok()?;
+        self.received += leases.len() as u64;
+        Some(leases)
+    }
+}
+
 impl ArrivalReceiver {
     /// Takes no more: what was handed over already is still to be received, everything else stays in the store.
     pub fn close(&mut self) {
         self.set_room(0);
-        self.fresh.close();
+        self.fresh.messages.close();
     }
 
     /// Says how many more tasks the dispatcher has room for.
     pub fn set_room(&self, tasks: usize) {
-        self.room.store(tasks, Ordering::Relaxed);
+        self.window.limit.store(self.fresh.received + tasks as u64, Ordering::Relaxed);
     }
 }

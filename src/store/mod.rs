@@ -15,7 +15,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 
-pub use arrivals::{ArrivalReceiver, ArrivalSender, arrivals};
+pub use arrivals::{ArrivalReceiver, ArrivalSender, FreshReceiver, arrivals};
 pub use memory::{MemoryLimits, MemoryStore};
 
 use crate::task::{Attempt, Disposition, Head, LaneKey, NotificationId, Outcome, Task, TaskId};
@@ -172,7 +172,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError>;
 
     /// Writes what became of claimed tasks; answers in order.
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError>;
+    async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError>;
 
     /// Gives claimed tasks back unattempted: they wait again, in their old place; those that were cancelled meanwhile
     /// are final now, and returned. A stale token changes nothing.

@@ -85,7 +85,7 @@ impl Store for MemoryStore {
         Ok(self.shelf().claim(credits, self.clock.wall()))
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError> {
+    async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let wall = self.clock.wall();
         let mut shelf = self.shelf();
         Ok(settlements.iter().map(|settlement| shelf.settle(settlement, wall)).collect())

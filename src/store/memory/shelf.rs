@@ -98,13 +98,14 @@ impl Shelf {
     fn place(&mut self, tasks: &[Arc<Task>], wall: SystemTime) -> Box<[Record]> {
         let due = tasks.first().and_then(|task| task.head.not_before).filter(|due| *due > wall);
         let straight = due.is_none() && tasks.iter().all(|task| self.waiting.is_lane_empty(&task.lane));
-        if straight && let Some(room) = self.arrivals.as_ref().and_then(|arrivals| arrivals.reserve(tasks.len())) {
+        if straight && let Some(arrivals) = self.arrivals.as_ref().filter(|arrivals| arrivals.reserve(tasks.len())) {
             let (waiting, last) = (&mut self.waiting, &mut self.next_token);
             let records: Box<[Record]> =
                 tasks.iter().map(|task| Record::leased(task, waiting.last_place(), token(last))).collect();
-            room.send(records.iter().map(Record::lease).collect());
-            self.counts.leased += records.len() as u64;
-            return records;
+            if arrivals.hand_over(records.iter().map(Record::lease).collect()).is_ok() {
+                self.counts.leased += records.len() as u64;
+                return records;
+            }
         }
         let records = tasks.iter().map(|task| self.place_waiting(task, due)).collect();
         self.arrivals.iter().for_each(ArrivalSender::ring);

@@ -81,7 +81,7 @@ impl Store for GatedStore {
         self.store.claim(credits).await
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, StoreError> {
+    async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         self.store.settle(settlements).await
     }
 

@@ -21,7 +21,7 @@ fn dispatcher(stand: &Stand, room: usize) -> ArrivalReceiver {
 /// What was handed over and not looked at yet.
 fn handed_over(receiver: &mut ArrivalReceiver) -> Vec<Lease> {
     let mut leases = Vec::new();
-    while let Ok(fresh) = receiver.fresh.try_recv() {
+    while let Some(fresh) = receiver.fresh.try_receive() {
         leases.extend(fresh);
     }
     leases

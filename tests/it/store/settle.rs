@@ -1,5 +1,7 @@
 //! What a result changes, and that a late one changes nothing.
 
+use std::sync::Arc;
+
 use notifyhub::{
     TaskState,
     store::Settled,
@@ -75,7 +77,7 @@ async fn one_stale_settlement_does_not_keep_the_others_of_its_call_from_being_wr
         stand.put(&["a"]).await;
         let leases = stand.claim_all().await;
         stand.settle(&leases[0], Disposition::Delivered).await;
-        let call: Vec<_> = leases.iter().map(|lease| stand.settlement(lease, Disposition::Delivered)).collect();
+        let call: Arc<[_]> = leases.iter().map(|lease| stand.settlement(lease, Disposition::Delivered)).collect();
         let settled = stand.store.settle(&call).await.expect("settles");
         assert!(matches!(&settled[..], [Settled::Stale, Settled::Finished(_)]), "{settled:?}");
     })

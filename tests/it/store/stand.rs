@@ -78,7 +78,7 @@ impl Stand {
             expires_at: None,
         });
         let task = |(index, name)| {
-            Arc::new(Task { id: self.ids.task(wall), index, head: head.clone(), lane: lane(name), recipient: Some("ada".into()) })
+            Arc::new(Task { id: head.id.task(index), index, head: head.clone(), lane: lane(name), recipient: Some("ada".into()) })
         };
         let tasks = (0..).zip(lanes.iter().copied()).map(task).collect();
         Submission { head, tasks, idempotency: None }
@@ -114,7 +114,7 @@ impl Stand {
     /// Writes what became of a lease, with an attempt as the disposition says.
     pub async fn settle(&self, lease: &Lease, disposition: Disposition) -> Settled {
         let settlement = self.settlement(lease, disposition);
-        self.store.settle(&[settlement]).await.expect("settles").remove(0)
+        self.store.settle(&[settlement].into()).await.expect("settles").remove(0)
     }
 
     pub fn settlement(&self, lease: &Lease, disposition: Disposition) -> Settlement {

@@ -70,7 +70,7 @@ impl Run {
         let overtakes = names.iter().any(|name| self.ledger.is_waited_on(&lane(name), wall));
         let tasks = self.stand.put_due(&names, later.map(|half_hours| self.due(half_hours))).await;
         self.ledger.accept(&tasks);
-        let Ok(fresh) = self.receiver.fresh.try_recv() else { return };
+        let Some(fresh) = self.receiver.fresh.try_receive() else { return };
         assert!(later.is_none() && !overtakes && self.room >= tasks.len(), "handed over out of turn");
         assert_eq!(
             fresh.iter().map(|lease| lease.task.id).collect::<Vec<_>>(),
