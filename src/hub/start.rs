@@ -10,7 +10,7 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use super::{Hub, Inner, metering, urls::UrlPlatforms};
+use super::{Hub, Inner, metering, upkeep, urls::UrlPlatforms};
 use crate::{
     clock::Clock,
     config::PoolConfig,
@@ -108,6 +108,7 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
     drop(scope.spawn_until_stopped(broadcaster.run()));
     let publisher = Publisher::new(board.clone(), events.clone());
     drop(scope.spawn_until_stopped(metering::publish(publisher, commands_sender.clone(), clock.clone())));
+    drop(scope.spawn_until_stopped(upkeep::keep_small(store.clone(), clock.clone())));
     drop(scope.spawn(supervisor.run()));
     drop(scope.spawn(monitor.run()));
     drop(scope.spawn_on(dispatcher.run(), &planes.delivery));

@@ -7,18 +7,39 @@
 //! |---|---|
 //! | `arrivals` | how a store tells the dispatcher that there is work, and hands fresh work straight over |
 //! | `memory/` | the memory store |
+//! | `sqlite/` | one file, owned by one process |
+//! | `rank` | the order of tasks within a lane |
+//! | `codec` | how messages and attempts are written into a database |
 
 mod arrivals;
+#[cfg(feature = "sqlite")]
+mod codec;
 mod memory;
+mod rank;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 
 pub use arrivals::{ArrivalReceiver, ArrivalSender, FreshReceiver, arrivals};
 pub use memory::{MemoryLimits, MemoryStore};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 use crate::task::{Attempt, Disposition, Head, LaneKey, NotificationId, Outcome, Task, TaskId};
+
+/// How long an idempotency key is remembered.
+const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Attempts of one task that are kept; the oldest are forgotten first.
+const ATTEMPTS_MAX: usize = 50;
 
 /// What an accepted notification survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -80,6 +101,13 @@ pub struct Credits {
     pub lanes: Vec<(LaneKey, usize)>,
     /// The credit of every lane not named.
     pub others: usize,
+}
+
+impl Credits {
+    /// The credit of one lane.
+    pub fn of(&self, lane: &LaneKey) -> usize {
+        self.lanes.iter().find(|(named, _)| named == lane).map_or(self.others, |(_, credit)| *credit)
+    }
 }
 
 /// What was claimed.
@@ -150,6 +178,72 @@ pub enum StoreError {
         /// How many may.
         max: u64,
     },
+    /// No space is left on its disk. Nothing of the call was stored.
+    #[error("the store's disk is full; free some space, nothing of this call was stored")]
+    DiskFull,
+    /// It cannot be reached or used now. Nothing of the call was stored.
+    #[error("the store cannot be used now: {0}")]
+    Unavailable(String),
+    /// Its disk failed: whether the last writes were kept is not known, and nothing is promised any more. Restart the
+    /// process once the disk works.
+    #[error("the store's disk failed: {0}; nothing more is accepted until a restart")]
+    Broken(String),
+    /// The store has ended with the process that owned it.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Why a store's file could not be opened. It was left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process owns it.
+    #[error("{} belongs to another notifyhub{}; stop it, or use a file of its own", .path.display(), with_pid(.pid))]
+    Owned {
+        /// The file.
+        path: PathBuf,
+        /// The other process.
+        pid: Option<u32>,
+    },
+    /// It is empty, which a database never is: it was truncated, or made by something else.
+    #[error("{} is empty, which no database of notifyhub is; restore it from a backup, or remove it to begin anew", .0.display())]
+    Empty(PathBuf),
+    /// It is a database, but none of ours.
+    #[error("{} is not a database of notifyhub; give another path", .0.display())]
+    Foreign(PathBuf),
+    /// A newer program wrote it.
+    #[error("{} has schema version {version}, and this program knows {known} at most; use the newer program", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The database library says no.
+    #[error("cannot open the database {}: {reason}", .path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        reason: String,
+    },
+    /// The operating system says no.
+    #[error("cannot open {}: {reason}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        reason: String,
+    },
+    /// The database library this program was built with can damage files.
+    #[error("this program was built with SQLite {0}, which can damage a file under load; build it with 3.51.3 or later")]
+    Library(String),
+}
+
+fn with_pid(pid: &Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
 
 /// Keeps accepted work. Sealed in spirit until 1.0: methods may be added.
@@ -184,6 +278,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Everything known about a notification; `None` if there is none or it was forgotten.
     async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError>;
+
+    /// Forgets a slice of what is finished and old, and of idempotency keys whose time is over; returns whether there may
+    /// be more. To be called now and then.
+    async fn prune(&self) -> Result<bool, StoreError>;
 
     /// How many tasks are in which state. Kept, not counted: cheap.
     fn counts(&self) -> Counts;

@@ -39,17 +39,23 @@ pub enum DeadReason {
     Ambiguous,
     /// Its platform is no longer configured.
     PlatformGone,
+    /// Five processes in a row died while they had it, twice while nothing else like it was under way.
+    Poison,
+    /// What the store kept of it cannot be read any more.
+    Damaged,
 }
 
 impl DeadReason {
     /// All reasons that occur.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Refused(ErrorKind::InvalidMessage),
         Self::Refused(ErrorKind::InvalidRecipient),
         Self::Refused(ErrorKind::Unauthorized),
         Self::OutOfAttempts,
         Self::Ambiguous,
         Self::PlatformGone,
+        Self::Poison,
+        Self::Damaged,
     ];
 
     /// The reason as one word, as in metrics.
@@ -59,6 +65,8 @@ impl DeadReason {
             Self::OutOfAttempts => "out_of_attempts",
             Self::Ambiguous => "ambiguous",
             Self::PlatformGone => "platform_gone",
+            Self::Poison => "poison",
+            Self::Damaged => "damaged",
         }
     }
 }
@@ -70,6 +78,8 @@ impl fmt::Display for DeadReason {
             Self::OutOfAttempts => f.write_str("out of attempts"),
             Self::Ambiguous => f.write_str("may have arrived, and is not to be sent twice"),
             Self::PlatformGone => f.write_str("its platform is no longer configured"),
+            Self::Poison => f.write_str("processes died while they had it, time after time"),
+            Self::Damaged => f.write_str("what the store kept of it is damaged"),
         }
     }
 }

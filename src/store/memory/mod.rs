@@ -103,6 +103,11 @@ impl Store for MemoryStore {
         Ok(self.shelf().find(notification))
     }
 
+    async fn prune(&self) -> Result<bool, StoreError> {
+        self.shelf().forget(self.clock.wall());
+        Ok(false)
+    }
+
     fn counts(&self) -> Counts {
         self.shelf().counts()
     }

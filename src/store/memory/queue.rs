@@ -8,25 +8,29 @@ use std::{
 
 use super::record::Record;
 use crate::{
-    store::Credits,
-    task::{LaneKey, Task},
+    store::{Credits, rank::Ranks},
+    task::{Head, LaneKey, Task},
 };
+
+/// Where a task stands within its lane: its rank, and a number that tells tasks of one rank apart.
+pub type Place = (i64, u64);
 
 /// Waiting tasks, by place: the place is given once, when a task is accepted, and orders its lane.
 #[derive(Debug, Default)]
 pub struct WaitingTasks {
-    lanes: HashMap<LaneKey, BTreeMap<u64, Arc<Task>>>,
-    calendar: BTreeMap<(SystemTime, u64), Arc<Task>>,
+    lanes: HashMap<LaneKey, BTreeMap<Place, Arc<Task>>>,
+    calendar: BTreeMap<(SystemTime, Place), Arc<Task>>,
     /// When waiting tasks expire, and since when they are or will be due.
-    expiries: BTreeMap<(SystemTime, u64), (Option<SystemTime>, Arc<Task>)>,
-    next_place: u64,
+    expiries: BTreeMap<(SystemTime, Place), (Option<SystemTime>, Arc<Task>)>,
+    ranks: Ranks,
+    last_number: u64,
 }
 
 impl WaitingTasks {
-    /// A place behind all others.
-    pub fn last_place(&mut self) -> u64 {
-        self.next_place += 1;
-        self.next_place
+    /// The place of a task that has just been accepted.
+    pub fn new_place(&mut self, head: &Head) -> Place {
+        self.last_number += 1;
+        (self.ranks.next(head.accepted_at, head.message.priority), self.last_number)
     }
 
     /// Whether no due task waits on `lane`.
@@ -45,7 +49,7 @@ impl WaitingTasks {
         }
     }
 
-    fn push_due(&mut self, place: u64, task: Arc<Task>) {
+    fn push_due(&mut self, place: Place, task: Arc<Task>) {
         match self.lanes.get_mut(&task.lane) {
             Some(queue) => _ = queue.insert(place, task),
             None => _ = self.lanes.insert(task.lane.clone(), BTreeMap::from([(place, task)])),
@@ -60,7 +64,7 @@ impl WaitingTasks {
         self.remove_from_queue(record.due, record.place, &record.task);
     }
 
-    fn remove_from_queue(&mut self, due: Option<SystemTime>, place: u64, task: &Task) {
+    fn remove_from_queue(&mut self, due: Option<SystemTime>, place: Place, task: &Task) {
         if let Some(due) = due
             && self.calendar.remove(&(due, place)).is_some()
         {
@@ -137,7 +141,7 @@ mod tests {
     use notifyhub_platforms::contract::Message;
 
     use super::*;
-    use crate::task::{Head, NotificationId, TaskId};
+    use crate::task::{NotificationId, TaskId};
 
     /// `count` tasks on each of `lanes`, one lane after the other.
     fn waiting(lanes: &[&str], count: usize) -> WaitingTasks {
@@ -153,7 +157,7 @@ mod tests {
         for lane in lanes.iter().flat_map(|lane| std::iter::repeat_n(lane, count)) {
             let lane = LaneKey::whole(lane.parse().expect("a name"));
             let task = Task { id: TaskId::from_bits(1), index: 0, head: head.clone(), lane, recipient: None };
-            let place = waiting.last_place();
+            let place = waiting.new_place(&head);
             waiting.push(&Record::waiting(&Arc::new(task), place, None));
         }
         waiting
@@ -178,7 +182,7 @@ mod tests {
     fn what_one_lane_does_not_need_others_get() {
         let mut waiting = waiting(&["a"], 3);
         let other = self::waiting(&["b"], 50);
-        other.lanes.into_values().flatten().for_each(|(place, task)| waiting.push_due(100 + place, task));
+        other.lanes.into_values().flatten().for_each(|(place, task)| waiting.push_due((place.0, 100 + place.1), task));
         assert_eq!(taken(&mut waiting, 40), HashMap::from([("a".to_owned(), 3), ("b".to_owned(), 37)]));
     }
 

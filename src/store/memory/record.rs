@@ -2,13 +2,11 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use super::queue::Place;
 use crate::{
-    store::{Lease, LeaseToken},
+    store::{ATTEMPTS_MAX, Lease, LeaseToken},
     task::{Attempt, DeadReason, TargetOutcome, Task, TaskState},
 };
-
-/// Attempts of one task that are kept; the oldest are forgotten first.
-const ATTEMPTS_MAX: usize = 50;
 
 /// A task, where it stands, and what was tried.
 #[derive(Debug)]
@@ -16,7 +14,7 @@ pub struct Record {
     pub task: Arc<Task>,
     pub state: TaskState,
     pub token: LeaseToken,
-    pub place: u64,
+    pub place: Place,
     pub due: Option<SystemTime>,
     pub counted: u32,
     pub tries: u32,
@@ -27,7 +25,7 @@ pub struct Record {
 
 impl Record {
     /// A task that waits.
-    pub fn waiting(task: &Arc<Task>, place: u64, due: Option<SystemTime>) -> Self {
+    pub fn waiting(task: &Arc<Task>, place: Place, due: Option<SystemTime>) -> Self {
         Self {
             task: task.clone(),
             state: TaskState::Waiting,
@@ -43,7 +41,7 @@ impl Record {
     }
 
     /// A task that is claimed as soon as it is stored.
-    pub fn leased(task: &Arc<Task>, place: u64, token: LeaseToken) -> Self {
+    pub fn leased(task: &Arc<Task>, place: Place, token: LeaseToken) -> Self {
         Self { state: TaskState::Leased, token, ..Self::waiting(task, place, None) }
     }
 

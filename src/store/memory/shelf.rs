@@ -11,14 +11,11 @@ use foldhash::fast::FixedState;
 use super::{MemoryLimits, queue::WaitingTasks, record::Record};
 use crate::{
     store::{
-        ArrivalSender, Cancelled, Claimed, Counts, Credits, Enqueued, LeaseToken, Released, Settled, Settlement, StoreError,
-        Submission,
+        ArrivalSender, Cancelled, Claimed, Counts, Credits, Enqueued, IDEMPOTENCY_WINDOW, LeaseToken, Released, Settled,
+        Settlement, StoreError, Submission,
     },
     task::{Disposition, Head, NotificationId, Outcome, Task, TaskState},
 };
-
-/// How long an idempotency key is remembered.
-const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Notifications and tasks, and what they wait for.
 #[derive(Debug, Default)]
@@ -101,7 +98,7 @@ impl Shelf {
         if straight && let Some(arrivals) = self.arrivals.as_ref().filter(|arrivals| arrivals.reserve(tasks.len())) {
             let (waiting, last) = (&mut self.waiting, &mut self.next_token);
             let records: Box<[Record]> =
-                tasks.iter().map(|task| Record::leased(task, waiting.last_place(), token(last))).collect();
+                tasks.iter().map(|task| Record::leased(task, waiting.new_place(&task.head), token(last))).collect();
             if arrivals.hand_over(records.iter().map(Record::lease).collect()).is_ok() {
                 self.counts.leased += records.len() as u64;
                 return records;
@@ -113,7 +110,7 @@ impl Shelf {
     }
 
     fn place_waiting(&mut self, task: &Arc<Task>, due: Option<SystemTime>) -> Record {
-        let record = Record::waiting(task, self.waiting.last_place(), due);
+        let record = Record::waiting(task, self.waiting.new_place(&task.head), due);
         self.waiting.push(&record);
         self.counts.waiting += 1;
         record
@@ -242,7 +239,7 @@ impl Shelf {
     }
 
     /// Forgets finished notifications beyond their number or age, and idempotency keys beyond theirs.
-    fn forget(&mut self, wall: SystemTime) {
+    pub fn forget(&mut self, wall: SystemTime) {
         let older = |at: SystemTime, age: Duration| wall.duration_since(at).is_ok_and(|passed| passed >= age);
         while let Some((at, id)) = self.finished.front().copied() {
             if self.finished.len() <= self.limits.finished_max && !older(at, self.limits.retention) {

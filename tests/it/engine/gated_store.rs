@@ -97,6 +97,10 @@ impl Store for GatedStore {
         self.store.find(notification).await
     }
 
+    async fn prune(&self) -> Result<bool, StoreError> {
+        self.store.prune().await
+    }
+
     fn counts(&self) -> Counts {
         self.store.counts()
     }

@@ -2,7 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc, time::SystemTime};
 
-use notifyhub::{TaskState, store::Claimed, task::Task};
+use notifyhub::{
+    Message, Priority, TaskState,
+    store::Claimed,
+    task::{Head, Task},
+};
 
 use super::stand::{Limits, Stand, WHILE, assert_same, claimed_tasks, credits, lane, on_every_store};
 
@@ -71,6 +75,22 @@ async fn tasks_of_one_lane_come_in_the_order_they_were_accepted() {
             claimed.extend(claimed_tasks(&stand.claim(credits(100, &[("a", credit)], 0)).await.leases));
         }
         assert_same(&claimed, &expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_urgent_goes_first_and_what_has_waited_long_is_not_overtaken() {
+    on_every_store(Limits::default(), async |stand| {
+        let put = async |priority| {
+            let say = |head: &mut Head| head.message = Arc::new(Message::text("disk full").priority(priority));
+            stand.put_with(&["a"], say).await[0].clone()
+        };
+        let old = put(Priority::Normal).await;
+        stand.clock.advance(90 * WHILE);
+        let (low, normal, high) = (put(Priority::Low).await, put(Priority::Normal).await, put(Priority::High).await);
+        let urgent = put(Priority::Urgent).await;
+        assert_same(&claimed_tasks(&stand.claim_all().await), &[old, urgent, high, normal, low]);
     })
     .await;
 }

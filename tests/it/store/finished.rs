@@ -7,7 +7,7 @@ use notifyhub::{
     task::{Disposition, Task},
 };
 
-use super::stand::{Limits, Stand, WHILE, on_every_store};
+use super::stand::{Limits, Stand, WHILE, memory_stand, on_every_store};
 
 /// A notification that was delivered.
 async fn delivered(stand: &Stand) -> Arc<Task> {
@@ -50,17 +50,16 @@ async fn an_unknown_notification_is_not_found() {
 }
 
 #[tokio::test]
-async fn the_newest_finished_notifications_are_kept_up_to_the_limit() {
-    on_every_store(Limits { finished_max: 2, ..Limits::default() }, async |stand| {
-        let tasks = [delivered(stand).await, delivered(stand).await, delivered(stand).await];
-        stand.put(&["a"]).await;
-        let mut found = Vec::new();
-        for task in &tasks {
-            found.push(stand.find(task).await.is_some());
-        }
-        assert_eq!(found, [false, true, true]);
-    })
-    .await;
+async fn in_memory_the_newest_finished_notifications_are_kept_up_to_the_limit() {
+    // The others keep all of them for their time: a disk is larger.
+    let stand = memory_stand(Limits { finished_max: 2, ..Limits::default() });
+    let tasks = [delivered(&stand).await, delivered(&stand).await, delivered(&stand).await];
+    stand.put(&["a"]).await;
+    let mut found = Vec::new();
+    for task in &tasks {
+        found.push(stand.find(task).await.is_some());
+    }
+    assert_eq!(found, [false, true, true]);
 }
 
 #[tokio::test]
@@ -69,7 +68,7 @@ async fn a_finished_notification_is_forgotten_after_its_retention() {
         let task = delivered(stand).await;
         for (passed, kept) in [(2 * WHILE, true), (WHILE, false)] {
             stand.clock.advance(passed);
-            stand.put(&["b"]).await;
+            stand.prune().await;
             assert_eq!(stand.find(&task).await.is_some(), kept);
         }
         assert_eq!(stand.store.counts().delivered, 1);
@@ -84,7 +83,7 @@ async fn what_is_not_finished_is_never_forgotten() {
         let leases = stand.claim_all().await;
         stand.settle(&leases[0], Disposition::Delivered).await;
         stand.clock.advance(1000 * WHILE);
-        stand.put(&["a"]).await;
+        stand.prune().await;
         assert!(stand.find(&tasks[0]).await.is_some_and(|outcome| !outcome.is_final()));
     })
     .await;

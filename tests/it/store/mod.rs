@@ -9,6 +9,7 @@
 //! | `settle` | what a result changes, and that a late one changes nothing |
 //! | `cancel` | waiting, claimed and unknown |
 //! | `finished` | how long outcomes can be looked up |
+//! | `sqlite/` | what a file promises: reopening, crashes, damage, ownership |
 //! | `model/` | random sequences of all of it against a plain model |
 
 mod cancel;
@@ -18,4 +19,5 @@ mod finished;
 mod fresh;
 mod model;
 mod settle;
+mod sqlite;
 mod stand;

@@ -1,6 +1,7 @@
 //! The stores there are, each with a clock that is moved by hand, and the few things every test does with one.
 
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -8,11 +9,15 @@ use std::{
 use notifyhub::{
     Message,
     clock::Clock,
-    store::{Claimed, Credits, Enqueued, Lease, MemoryLimits, MemoryStore, Settled, Settlement, Store, StoreError, Submission},
+    store::{
+        Claimed, Credits, Enqueued, Lease, MemoryLimits, MemoryStore, Settled, Settlement, SqliteOptions, SqliteStore, Store,
+        StoreError, Submission,
+    },
     task::{Attempt, Disposition, Head, IdSource, LaneKey, Outcome, Task, TaskState},
     testing::MovedClock,
 };
 use notifyhub_platforms::contract::{Receipt, SendError};
+use tempfile::TempDir;
 
 /// Longer than any test runs, shorter than anything a test moves the clock by.
 pub const WHILE: Duration = Duration::from_secs(60);
@@ -36,15 +41,32 @@ pub struct Stand {
     pub store: Arc<dyn Store>,
     pub clock: MovedClock,
     ids: IdSource,
+    _folder: Option<TempDir>,
 }
 
 /// Every store there is, empty.
 pub fn stands(limits: Limits) -> Vec<Stand> {
-    vec![Stand::new(|clock| Arc::new(memory(limits, clock)))]
+    vec![memory_stand(limits), Stand::new(|clock, folder| Arc::new(sqlite(limits, clock, folder)))]
+}
+
+/// The memory store, empty.
+pub fn memory_stand(limits: Limits) -> Stand {
+    Stand::new(|clock, _| Arc::new(memory(limits, clock)))
 }
 
 fn memory(Limits { waiting_max, finished_max, retention }: Limits, clock: Arc<dyn Clock>) -> MemoryStore {
     MemoryStore::new(MemoryLimits { waiting_max, finished_max, retention }, clock)
+}
+
+/// A store in `folder`, with its clock.
+pub fn sqlite_stand(folder: &Path, clock: &MovedClock) -> Stand {
+    let store = Arc::new(sqlite(Limits::default(), Arc::new(clock.clone()), folder));
+    Stand { store, clock: clock.clone(), ids: IdSource::new(folder.as_os_str().len() as u64), _folder: None }
+}
+
+fn sqlite(Limits { waiting_max, retention, .. }: Limits, clock: Arc<dyn Clock>, folder: &Path) -> SqliteStore {
+    let options = SqliteOptions { waiting_max, retention, ..SqliteOptions::new(folder.join("notifyhub.db")) };
+    SqliteStore::open(options, clock).expect("a new file")
 }
 
 /// Runs `promise` on every store, and afterwards adds up its counts.
@@ -56,9 +78,9 @@ pub async fn on_every_store(limits: Limits, promise: impl AsyncFn(&Stand)) {
 }
 
 impl Stand {
-    fn new(store: impl FnOnce(Arc<dyn Clock>) -> Arc<dyn Store>) -> Self {
-        let clock = MovedClock::new();
-        Self { store: store(Arc::new(clock.clone())), clock, ids: IdSource::new(1) }
+    fn new(store: impl FnOnce(Arc<dyn Clock>, &Path) -> Arc<dyn Store>) -> Self {
+        let (clock, folder) = (MovedClock::new(), TempDir::new().expect("a folder"));
+        Self { store: store(Arc::new(clock.clone()), folder.path()), clock, ids: IdSource::new(1), _folder: Some(folder) }
     }
 
     /// A notification with one task on each of `lanes`.
@@ -68,15 +90,22 @@ impl Stand {
 
     /// The same, not to be sent before `not_before`.
     pub fn submission_due(&self, lanes: &[&str], not_before: Option<SystemTime>) -> Submission {
+        self.submission_with(lanes, |head| head.not_before = not_before)
+    }
+
+    /// The same with whatever `change` makes of its head.
+    pub fn submission_with(&self, lanes: &[&str], change: impl FnOnce(&mut Head)) -> Submission {
         let wall = self.clock.wall();
-        let head = Arc::new(Head {
+        let mut head = Head {
             id: self.ids.notification(wall),
             message: Arc::new(Message::text("disk full")),
             correlation: None,
             accepted_at: wall,
-            not_before,
+            not_before: None,
             expires_at: None,
-        });
+        };
+        change(&mut head);
+        let head = Arc::new(head);
         let task = |(index, name)| {
             Arc::new(Task { id: head.id.task(index), index, head: head.clone(), lane: lane(name), recipient: Some("ada".into()) })
         };
@@ -96,7 +125,12 @@ impl Stand {
 
     /// The same, not to be sent before `not_before`.
     pub async fn put_due(&self, lanes: &[&str], not_before: Option<SystemTime>) -> Arc<[Arc<Task>]> {
-        let submission = self.submission_due(lanes, not_before);
+        self.put_with(lanes, |head| head.not_before = not_before).await
+    }
+
+    /// The same with whatever `change` makes of its head.
+    pub async fn put_with(&self, lanes: &[&str], change: impl FnOnce(&mut Head)) -> Arc<[Arc<Task>]> {
+        let submission = self.submission_with(lanes, change);
         let tasks = submission.tasks.clone();
         assert_eq!(self.enqueue(submission).await, Ok(Enqueued::Stored));
         tasks
@@ -124,6 +158,11 @@ impl Stand {
         };
         let attempt = Attempt { number: lease.tries + 1, started_at: self.clock.wall(), took: Duration::ZERO, worker: 0, result };
         Settlement { token: lease.token, task: lease.task.clone(), attempt: Some(attempt), disposition }
+    }
+
+    /// Forgets everything that may be forgotten.
+    pub async fn prune(&self) {
+        while self.store.prune().await.expect("prunes") {}
     }
 
     pub async fn find(&self, task: &Task) -> Option<Arc<Outcome>> {

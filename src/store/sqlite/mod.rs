@@ -1,0 +1,198 @@
+//! The SQLite store: one file, owned by one process, that survives a power cut.
+//!
+//! ```text
+//! enqueue, claim, settle, …  --channel-->  writer thread: one transaction per group, one sync, then the answers
+//! ```
+//!
+//! A claim is a matter of memory; what makes it last over a crash is one row per group in the claim journal. Fresh work for
+//! which the dispatcher has room is written as handed over, so that most tasks are written twice: accepted and ended.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `open` | whose file it is, its version, what a dead process left |
+//! | `writer` | the thread: groups, and what a failure means for each call |
+//! | `session` | one transaction after another, and its statements |
+//! | `book`, `lanes` | what is known without asking: claims, counts, lanes |
+//! | `enqueue`, `claim`, `settle`, `find` | the calls |
+//! | `prune` | forgetting what is finished and old |
+//! | `rows`, `schema.sql` | the tables, and how their rows are read |
+//! | `failure` | what the database says, and what callers are told |
+
+mod book;
+mod claim;
+mod enqueue;
+mod failure;
+mod find;
+mod lanes;
+mod open;
+mod prune;
+mod rows;
+mod session;
+mod settle;
+mod writer;
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    thread::{Builder, JoinHandle},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use self::{
+    failure::Failure,
+    open::Owner,
+    session::Session,
+    writer::{Call, Returning, Shared},
+};
+use super::{
+    ArrivalSender, Cancelled, Claimed, Counts, Credits, Durability, Enqueued, LeaseToken, OpenError, Released, Settled,
+    Settlement, Store, StoreError, Submission, codec,
+};
+use crate::{
+    clock::Clock,
+    task::{NotificationId, Outcome, Task},
+};
+
+/// Calls that may wait for the writer; whoever calls beyond them waits for a place.
+const CALLS_MAX: usize = 4096;
+
+/// How a file is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteOptions {
+    /// The file; made, with its folder, where there is none. Its lock lies beside it.
+    pub path: PathBuf,
+    /// [`Disk`](Durability::Disk) syncs every group to disk; [`Process`](Durability::Process) leaves that to the operating
+    /// system, and a power cut may take the last seconds.
+    pub durability: Durability,
+    /// How long finished notifications are kept.
+    pub retention: Duration,
+    /// Waiting tasks at most. Default: as many as the disk holds.
+    pub waiting_max: u64,
+}
+
+impl SqliteOptions {
+    /// A file that survives a power cut, and keeps finished notifications for 7 days.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let retention = Duration::from_secs(7 * 24 * 60 * 60);
+        Self { path: path.into(), durability: Durability::Disk, retention, waiting_max: u64::MAX }
+    }
+}
+
+/// Keeps everything in one SQLite file. Dropped, it writes what was asked, and gives the file free.
+pub struct SqliteStore {
+    options: SqliteOptions,
+    /// `None` once it is being dropped.
+    calls: Option<mpsc::Sender<Box<dyn Call>>>,
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it, and takes up again what a process that died had under way. Blocks for as long as that
+    /// takes.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] names the file, what is wrong with it, and the way out; the file is left as it is.
+    pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let cannot = |reason: String| OpenError::Database { path: options.path.clone(), reason };
+        let owner = Owner::take(&options.path)?;
+        let mut db = open::connect(&options.path, options.durability)?;
+        let book = open::recover(&mut db, codec::nanos(clock.wall())).map_err(|error| cannot(error.to_string()))?;
+        let shared = Arc::new(Shared { counts: Mutex::new(book.counts), ..Shared::default() });
+        let (calls, receiver) = mpsc::channel(CALLS_MAX);
+        let (for_writer, path) = (shared.clone(), options.path.clone());
+        let work = move || {
+            // Given free last, when the file is closed.
+            let _owner = owner;
+            let session = Session::new(&db, book);
+            match session {
+                Ok(mut session) => writer::run(&db, &mut session, receiver, &for_writer, &clock),
+                Err(error) => tracing::error!(%error, path = %path.display(), "cannot prepare the store's statements"),
+            }
+        };
+        let spawned = Builder::new().name("notifyhub-store".to_owned()).spawn(work);
+        let writer = spawned.map_err(|error| OpenError::Io { path: options.path.clone(), reason: error.to_string() })?;
+        Ok(Self { options, calls: Some(calls), shared, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// Lets the writer do `work` in its next transaction, and waits until that is on disk.
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Session<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let calls = self.calls.as_ref().ok_or(StoreError::Closed)?;
+        let call = Box::new(Returning { work, value: None, reply });
+        calls.send(call).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        drop(self.calls.take());
+        if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the store's thread panicked");
+        }
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("options", &self.options).field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn durability(&self) -> Durability {
+        self.options.durability
+    }
+
+    fn announce_to(&self, arrivals: ArrivalSender) {
+        *self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner) = Some(arrivals);
+    }
+
+    async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
+        let waiting_max = self.options.waiting_max;
+        self.call(move |session| session.enqueue(&submissions, waiting_max)).await
+    }
+
+    async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError> {
+        let credits = credits.clone();
+        self.call(move |session| session.claim(&credits)).await
+    }
+
+    async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
+        let settlements = settlements.clone();
+        self.call(move |session| settlements.iter().map(|settlement| session.settle(settlement)).collect()).await
+    }
+
+    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
+        self.call(move |session| session.release(&leases)).await
+    }
+
+    async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {
+        self.call(move |session| session.cancel(notification)).await
+    }
+
+    async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError> {
+        self.call(move |session| Ok(session.find(notification)?.map(Arc::new))).await
+    }
+
+    async fn prune(&self) -> Result<bool, StoreError> {
+        let retention = self.options.retention;
+        self.call(move |session| session.prune(retention)).await
+    }
+
+    fn counts(&self) -> Counts {
+        *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,236 @@
+//! Opening the file: whose it is, what it is, and what a process that died left behind.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::{book::Book, failure::Failure, lanes::Lanes, rows::state};
+use crate::{
+    store::{Counts, Durability, OpenError, rank::Ranks},
+    task::{LaneKey, PlatformName},
+};
+
+/// Marks the file as ours: the letters `nhub`.
+const APPLICATION_ID: i32 = 0x6e68_7562;
+
+/// What each version of the schema adds to the one before.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// Versions of SQLite before this one can damage a write-ahead log that two connections use
+/// (<https://sqlite.org/wal.html>, "The WAL-reset bug").
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// Pages of write-ahead log before they are folded into the file (4 KiB each).
+const CHECKPOINT_PAGES: u32 = 4000;
+
+/// Memory for pages, in KiB.
+const CACHE_KIB: u32 = 16 * 1024;
+
+/// How long a lock that another program holds is waited for, in milliseconds.
+const BUSY_TIMEOUT_MS: u32 = 5000;
+
+/// Processes that may die with a task before it runs alone.
+pub const QUARANTINE_AFTER: i64 = 3;
+
+/// Processes that may die with a task before it is dead.
+pub const DEAD_AFTER: i64 = 5;
+
+/// The file is this process's as long as this lives.
+#[derive(Debug)]
+pub struct Owner {
+    lock: File,
+}
+
+impl Owner {
+    /// Takes the file, or says who has it.
+    pub fn take(path: &Path) -> Result<Self, OpenError> {
+        let lock_path = lock_path(path);
+        let cannot = |error: std::io::Error| OpenError::Io { path: lock_path.clone(), reason: error.to_string() };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+            make_folder(folder).map_err(|error| OpenError::Io { path: folder.to_owned(), reason: error.to_string() })?;
+        }
+        let mut lock = private().create(true).read(true).write(true).truncate(false).open(&lock_path).map_err(cannot)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // Without its number the message is only less helpful.
+                let _ = lock.read_to_string(&mut pid);
+                return Err(OpenError::Owned { path: path.to_owned(), pid: pid.trim().parse().ok() });
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(cannot(error)),
+        }
+        lock.set_len(0).and_then(|()| lock.rewind()).map_err(cannot)?;
+        lock.write_all(std::process::id().to_string().as_bytes()).map_err(cannot)?;
+        Ok(Self { lock })
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // Nobody is told of an owner that has gone.
+        let _ = self.lock.set_len(0);
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+#[cfg(unix)]
+fn private() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    OpenOptions::new()
+}
+
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Opens the file for writing; makes it where there is none.
+pub fn connect(path: &Path, durability: Durability) -> Result<Connection, OpenError> {
+    let io = |error: std::io::Error| OpenError::Io { path: path.to_owned(), reason: error.to_string() };
+    let is_new = match fs::metadata(path) {
+        Ok(found) if found.len() == 0 => return Err(OpenError::Empty(path.to_owned())),
+        Ok(_) => false,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => return Err(io(error)),
+    };
+    if rusqlite::version_number() < SQLITE_VERSION_MIN {
+        return Err(OpenError::Library(rusqlite::version().to_owned()));
+    }
+    if is_new {
+        drop(private().create_new(true).write(true).open(path).map_err(io)?);
+    }
+    let opened = open_connection(path, durability, is_new);
+    if is_new && opened.is_err() {
+        // Nobody else has seen it.
+        let _ = fs::remove_file(path);
+    }
+    opened
+}
+
+fn open_connection(path: &Path, durability: Durability, is_new: bool) -> Result<Connection, OpenError> {
+    let cannot = |error: rusqlite::Error| OpenError::Database { path: path.to_owned(), reason: error.to_string() };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags).map_err(cannot)?;
+    let synchronous = if durability == Durability::Disk { "FULL" } else { "NORMAL" };
+    let (application, version) = identity(&db).map_err(cannot)?;
+    if !is_new && application != APPLICATION_ID {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    let known = MIGRATIONS.len() as i64;
+    if version > known {
+        return Err(OpenError::Newer { path: path.to_owned(), version, known });
+    }
+    let settings = format!(
+        "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; \
+         PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; \
+         PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = MEMORY; \
+         PRAGMA foreign_keys = OFF; PRAGMA mmap_size = 0;"
+    );
+    db.execute_batch(&settings).map_err(cannot)?;
+    db.set_prepared_statement_cache_capacity(64);
+    for (step, sql) in (1..).zip(MIGRATIONS).filter(|(step, _)| *step > version) {
+        let migrate = |db: &mut Connection| {
+            let transaction = db.transaction()?;
+            transaction.execute_batch(sql)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", step)?;
+            transaction.commit()
+        };
+        migrate(&mut db).map_err(cannot)?;
+    }
+    Ok(db)
+}
+
+/// The application's number and the version of the schema that the file names.
+fn identity(db: &Connection) -> rusqlite::Result<(i32, i64)> {
+    let application = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    Ok((application, db.query_row("PRAGMA user_version", [], |row| row.get(0))?))
+}
+
+/// Takes back what a process that died had claimed, in one transaction, and reads what is kept in memory.
+pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
+    let transaction = db.transaction()?;
+    let claimed: Vec<Vec<u8>> =
+        transaction.prepare("SELECT tasks FROM claim")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut recovered = 0;
+    {
+        let mut update = transaction.prepare(
+            "UPDATE task SET crashes = crashes + 1, due = 0, state = CASE WHEN crashes + 1 >= ?2 THEN ?3 ELSE ?4 END \
+             WHERE seq = ?1 AND state < 10",
+        )?;
+        let seqs = claimed.iter().flat_map(|packed| packed.chunks_exact(8));
+        for seq in seqs.map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight bytes"))) {
+            recovered += update.execute(params![seq, QUARANTINE_AFTER, state::QUARANTINED, state::WAITING])?;
+        }
+    }
+    let poisoned = transaction.execute(
+        "UPDATE task SET state = ?1, dead = ?2, ended = ?3 WHERE state = 4 AND crashes >= ?4",
+        params![state::DEAD, crate::task::DeadReason::Poison.as_str(), now, DEAD_AFTER],
+    )?;
+    transaction.execute("UPDATE counts SET waiting = waiting - ?1, dead = dead + ?1, epoch = epoch + 1", [poisoned as i64])?;
+    transaction.execute("DELETE FROM claim", [])?;
+    transaction.commit()?;
+    if recovered > 0 {
+        tracing::warn!(
+            tasks = recovered,
+            poisoned,
+            "the last process ended with {recovered} tasks under way; they are taken up again"
+        );
+    }
+    read_book(db)
+}
+
+fn read_book(db: &Connection) -> Result<Book, Failure> {
+    let mut lanes = Lanes::default();
+    let mut select = db.prepare("SELECT id, platform, part FROM lane")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let platform = PlatformName::internal(row.get::<_, String>(1)?);
+        let part = crate::store::codec::shared(row.get(2)?);
+        lanes.insert(row.get(0)?, LaneKey { platform, part });
+    }
+    lanes.set_all_ready();
+    let number = |row: &rusqlite::Row<'_>, index| row.get::<_, i64>(index).map(|count| u64::try_from(count).unwrap_or_default());
+    let columns = "epoch, accepted, waiting, delivered, dead, cancelled, expired, stale";
+    let (epoch, counts) = db.query_row(&format!("SELECT {columns} FROM counts"), [], |row| {
+        let counts = Counts {
+            accepted: number(row, 1)?,
+            waiting: number(row, 2)?,
+            leased: 0,
+            delivered: number(row, 3)?,
+            dead: number(row, 4)?,
+            cancelled: number(row, 5)?,
+            expired: number(row, 6)?,
+            stale: number(row, 7)?,
+        };
+        Ok((number(row, 0)?, counts))
+    })?;
+    let last_seq: Option<i64> = db.query_row("SELECT max(seq) FROM task", [], |row| row.get(0))?;
+    let last =
+        db.query_row("SELECT max(accepted) FROM (SELECT accepted FROM notification ORDER BY id DESC LIMIT 1)", [], |row| {
+            row.get::<_, Option<i64>>(0)
+        })?;
+    let mut book = Book::new(counts, lanes, last_seq.unwrap_or_default(), epoch);
+    book.ranks = Ranks::behind(last.unwrap_or_default());
+    Ok(book)
+}

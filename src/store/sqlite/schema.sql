@@ -1,0 +1,76 @@
+-- Version 1. Times are nanoseconds since 1970-01-01; states are listed in rows.rs.
+
+-- What was accepted. Never changes.
+CREATE TABLE notification (
+  id          BLOB PRIMARY KEY,   -- UUID version 7
+  first       INTEGER NOT NULL,   -- its first task; the others follow it
+  tasks       INTEGER NOT NULL,
+  accepted    INTEGER NOT NULL,
+  not_before  INTEGER,
+  expires     INTEGER,
+  correlation TEXT,
+  style       INTEGER NOT NULL,   -- ten times the format, plus the priority
+  kind        TEXT,
+  title       TEXT,
+  body        TEXT NOT NULL,
+  extras      TEXT,               -- JSON
+  checksum    INTEGER NOT NULL    -- CRC-32 of what is said
+) STRICT, WITHOUT ROWID;
+
+-- One notification for one target.
+CREATE TABLE task (
+  seq          INTEGER PRIMARY KEY,
+  notification BLOB NOT NULL,
+  place        INTEGER NOT NULL,  -- among the notification's tasks, from 0
+  lane         INTEGER NOT NULL,
+  recipient    TEXT,
+  state        INTEGER NOT NULL,
+  rank         INTEGER NOT NULL,  -- the order within its lane
+  due          INTEGER NOT NULL,  -- 0: now
+  expires      INTEGER,
+  counted      INTEGER NOT NULL DEFAULT 0,  -- attempts that counted
+  tries        INTEGER NOT NULL DEFAULT 0,  -- all attempts
+  crashes      INTEGER NOT NULL DEFAULT 0,  -- processes that died while they had it
+  dead         TEXT,
+  ended        INTEGER,
+  attempts     TEXT               -- JSON, one line each
+) STRICT;
+CREATE INDEX task_ready   ON task (lane, rank) WHERE state = 2 AND due = 0;
+CREATE INDEX task_due     ON task (due)        WHERE state = 2 AND due > 0;
+CREATE INDEX task_expires ON task (expires)    WHERE state = 2 AND expires IS NOT NULL;
+CREATE INDEX task_alone   ON task (rank)       WHERE state = 4;
+CREATE INDEX task_dead    ON task (ended)      WHERE state = 11;
+
+CREATE TABLE lane (
+  id       INTEGER PRIMARY KEY,
+  platform TEXT NOT NULL,
+  part     TEXT
+) STRICT;
+
+CREATE TABLE idempotency (
+  key          TEXT PRIMARY KEY,
+  hash         INTEGER NOT NULL,
+  notification BLOB NOT NULL,
+  expires      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_expires ON idempotency (expires);
+
+-- What this process has claimed: one row per group, a list of task numbers.
+CREATE TABLE claim (
+  batch INTEGER PRIMARY KEY,
+  tasks BLOB NOT NULL
+) STRICT;
+
+-- One row: how many tasks are in which state, and how often the file was opened.
+CREATE TABLE counts (
+  one       INTEGER PRIMARY KEY CHECK (one = 1),
+  epoch     INTEGER NOT NULL,
+  accepted  INTEGER NOT NULL,
+  waiting   INTEGER NOT NULL,
+  delivered INTEGER NOT NULL,
+  dead      INTEGER NOT NULL,
+  cancelled INTEGER NOT NULL,
+  expired   INTEGER NOT NULL,
+  stale     INTEGER NOT NULL
+) STRICT;
+INSERT INTO counts VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);

@@ -1,0 +1,153 @@
+//! Writing what became of claimed tasks, and giving claimed tasks back.
+
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use super::{
+    book::Leased,
+    failure::Failure,
+    rows::{final_code, state},
+    session::Session,
+};
+use crate::{
+    store::{ATTEMPTS_MAX, LeaseToken, Released, Settled, Settlement, codec},
+    task::{DeadReason, Disposition, Outcome, TargetOutcome, Task, TaskState},
+};
+
+impl Session<'_> {
+    /// Writes what became of one claimed task.
+    pub fn settle(&mut self, settlement: &Settlement) -> Result<Settled, Failure> {
+        let Some(leased) = self.book.leased(settlement.token).cloned() else {
+            self.book.counts.stale += 1;
+            return Ok(Settled::Stale);
+        };
+        let (state, dead) = match settlement.disposition {
+            Disposition::Retry { due, counts } if !leased.cancelled => {
+                self.retry(settlement, &leased, codec::nanos(due), counts)?;
+                return Ok(Settled::Applied);
+            }
+            Disposition::Retry { .. } => (TaskState::Cancelled, None),
+            Disposition::Dead(reason) => (TaskState::Dead, Some(reason)),
+            other => (other.state(), None),
+        };
+        let tries = leased.tries + u32::from(settlement.attempt.is_some());
+        let attempts = self.attempts(settlement, &leased)?;
+        let dead_word = dead.map(DeadReason::as_str);
+        self.sql.finish_first.execute(params![leased.seq, final_code(state), dead_word, self.now, tries, attempts])?;
+        if self.finish(settlement.token, &leased, state) {
+            let outcome = match (leased.tasks, leased.tries) {
+                (1, 0) => alone(settlement, state, dead),
+                _ => self.outcome_of(&settlement.task)?,
+            };
+            return Ok(Settled::Finished(Arc::new(outcome)));
+        }
+        Ok(Settled::Applied)
+    }
+
+    /// All attempts of a task, the newest with them, as they are stored.
+    fn attempts(&self, settlement: &Settlement, leased: &Leased) -> Result<Option<String>, Failure> {
+        let newest = settlement.attempt.as_ref().map(codec::write_attempt);
+        if leased.tries == 0 {
+            return Ok(newest);
+        }
+        let mut select = self.db.prepare_cached("SELECT attempts FROM task WHERE seq = ?1")?;
+        let earlier: Option<String> = select.query_row([leased.seq], |row| row.get(0))?;
+        let (Some(earlier), Some(newest)) = (&earlier, &newest) else { return Ok(earlier.or(newest)) };
+        let forgotten = earlier.lines().count().saturating_sub(ATTEMPTS_MAX - 1);
+        let mut lines: Vec<&str> = earlier.lines().skip(forgotten).collect();
+        lines.push(newest);
+        Ok(Some(lines.join("\n")))
+    }
+
+    fn retry(&mut self, settlement: &Settlement, leased: &Leased, due: i64, counts: bool) -> Result<(), Failure> {
+        let attempts = self.attempts(settlement, leased)?;
+        let tries = leased.tries + u32::from(settlement.attempt.is_some());
+        let mut update = self.db.prepare_cached(
+            "UPDATE task SET state = ?2, due = ?3, counted = ?4, tries = ?5, attempts = ?6, crashes = 0 WHERE seq = ?1",
+        )?;
+        let counted = leased.counted + u32::from(counts);
+        update.execute(params![leased.seq, state::WAITING, due.max(1), counted, tries, attempts])?;
+        self.book.next_due = self.book.next_due.min(due.max(1));
+        self.wait_again(settlement.token);
+        Ok(())
+    }
+
+    /// Gives claimed tasks back, unattempted.
+    pub fn release(&mut self, leases: &[(LeaseToken, Arc<Task>)]) -> Result<Released, Failure> {
+        let mut released = Released::default();
+        for (token, task) in leases {
+            let Some(leased) = self.book.leased(*token).cloned() else { continue };
+            if leased.cancelled {
+                self.end_unsent(leased.seq, TaskState::Cancelled)?;
+                if self.finish(*token, &leased, TaskState::Cancelled) {
+                    released.finished.push(Arc::new(self.outcome_of(task)?));
+                }
+                released.cancelled.push(task.clone());
+                continue;
+            }
+            if leased.state == state::HANDED {
+                let mut update = self.db.prepare_cached("UPDATE task SET state = ?2 WHERE seq = ?1")?;
+                update.execute(params![leased.seq, state::WAITING])?;
+            }
+            self.book.lanes.set_ready(leased.lane, true);
+            self.wait_again(*token);
+        }
+        Ok(released)
+    }
+
+    /// Ends a task without an attempt.
+    pub fn end_unsent(&mut self, seq: i64, state: TaskState) -> Result<(), Failure> {
+        let mut update = self.db.prepare_cached("UPDATE task SET state = ?2, ended = ?3 WHERE seq = ?1")?;
+        update.execute(params![seq, final_code(state), self.now])?;
+        Ok(())
+    }
+
+    fn wait_again(&mut self, token: LeaseToken) {
+        let batch = self.book.end(token);
+        self.strike_out(batch);
+        self.book.counts.leased -= 1;
+        self.book.counts.waiting += 1;
+        self.ring();
+    }
+
+    /// Ends a claim with a final state; whether all tasks of the notification are final by that.
+    fn finish(&mut self, token: LeaseToken, leased: &Leased, state: TaskState) -> bool {
+        let unfinished = if leased.tasks == 1 { Some(0) } else { self.book.finish_one(leased.first) };
+        let batch = self.book.end(token);
+        self.strike_out(batch);
+        self.book.counts.leased -= 1;
+        self.count_final(state);
+        unfinished == Some(0)
+    }
+
+    /// Counts a task that has become final.
+    pub fn count_final(&mut self, state: TaskState) {
+        let counts = &mut self.book.counts;
+        match state {
+            TaskState::Delivered => counts.delivered += 1,
+            TaskState::Dead => counts.dead += 1,
+            TaskState::Cancelled => counts.cancelled += 1,
+            _ => counts.expired += 1,
+        }
+    }
+
+    fn outcome_of(&self, task: &Task) -> Result<Outcome, Failure> {
+        let found = self.find(task.head.id)?;
+        found.ok_or_else(|| Failure::damaged(format!("notification {} has vanished", task.head.id)))
+    }
+}
+
+/// The outcome of a notification with one target, which was claimed once.
+fn alone(settlement: &Settlement, state: TaskState, dead: Option<DeadReason>) -> Outcome {
+    let task = &settlement.task;
+    let target = TargetOutcome {
+        task: task.id,
+        platform: task.platform().clone(),
+        recipient: task.recipient.clone(),
+        state,
+        dead,
+        attempts: settlement.attempt.iter().cloned().collect(),
+    };
+    Outcome { id: task.head.id, correlation_id: task.head.correlation_id(), targets: vec![target] }
+}

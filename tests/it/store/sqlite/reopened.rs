@@ -1,0 +1,111 @@
+//! What was accepted is there after the file was closed, or its process killed.
+
+use std::sync::Arc;
+
+use notifyhub::{
+    TaskState,
+    store::{Durability, Enqueued, arrivals},
+    task::Disposition,
+    testing::MovedClock,
+};
+
+use super::{
+    super::stand::{WHILE, assert_same, claimed_tasks, sqlite_stand},
+    after_a_kill, new_file,
+};
+
+#[tokio::test]
+async fn everything_is_there_again_after_the_file_was_closed() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    let done = stand.put(&["a"]).await;
+    let lease = stand.claim_all().await.remove(0);
+    stand.settle(&lease, Disposition::Delivered).await;
+    let (plain, later) = (stand.put(&["a", "b"]).await, stand.put_due(&["c"], Some(stand.moment(WHILE))).await);
+    let mut keyed = stand.submission(&["a"]);
+    keyed.idempotency = Some(("k".into(), 1));
+    let known = keyed.head.id;
+    stand.enqueue(keyed).await.expect("stored");
+    let (counts, outcome) = (stand.store.counts(), stand.find(&done[0]).await);
+    drop(stand);
+
+    let stand = sqlite_stand(folder.path(), &clock);
+    assert_eq!((stand.store.counts(), stand.store.durability()), (counts, Durability::Disk));
+    assert_eq!(stand.find(&done[0]).await, outcome);
+    let mut again = stand.submission(&["a"]);
+    again.idempotency = Some(("k".into(), 1));
+    assert_eq!(stand.enqueue(again).await, Ok(Enqueued::Known(known)));
+    let claimed = stand.claim_all().await;
+    assert_eq!(claimed.len(), 3);
+    assert!(plain.iter().all(|task| claimed.iter().any(|lease| lease.task.id == task.id)));
+    assert_eq!(claimed[0].task.head.message, plain[0].head.message);
+    clock.advance(WHILE);
+    assert_same(&claimed_tasks(&stand.claim_all().await), &later);
+}
+
+#[tokio::test]
+async fn what_a_killed_process_had_under_way_is_taken_up_again() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    let claimed = stand.put(&["a", "b"]).await;
+    assert_eq!(stand.claim_all().await.len(), 2);
+    let (sender, receiver) = arrivals();
+    stand.store.announce_to(sender);
+    receiver.set_room(10);
+    let handed = stand.put(&["c"]).await;
+    assert_eq!((stand.state(&handed[0]).await, stand.store.counts().leased), (TaskState::Leased, 3));
+
+    let (_copy, next) = after_a_kill(folder.path(), &clock);
+    assert_eq!((next.store.counts().waiting, next.store.counts().leased), (3, 0));
+    assert_eq!(next.state(&handed[0]).await, TaskState::Waiting);
+    let expected: Vec<_> = claimed.iter().chain(&*handed).cloned().collect();
+    let mut again = claimed_tasks(&next.claim_all().await);
+    again.sort_unstable_by_key(|task| task.id);
+    assert_same(&again, &expected);
+}
+
+#[tokio::test]
+async fn a_lease_of_the_killed_process_is_stale_in_the_next() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    let task = stand.put(&["a"]).await[0].clone();
+    let old = stand.claim_all().await.remove(0);
+    let (_copy, next) = after_a_kill(folder.path(), &clock);
+    let new = next.claim_all().await.remove(0);
+    assert_ne!(old.token, new.token);
+    next.settle(&old, Disposition::Delivered).await;
+    assert_eq!((next.state(&task).await, next.store.counts().stale), (TaskState::Leased, 1));
+}
+
+#[tokio::test]
+async fn what_was_retried_keeps_its_attempts_over_a_kill() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    let task = stand.put(&["a"]).await[0].clone();
+    for _ in 0..2 {
+        let lease = stand.claim_all().await.remove(0);
+        stand.settle(&lease, Disposition::Retry { due: stand.moment(WHILE), counts: true }).await;
+        clock.advance(WHILE);
+    }
+    let before = stand.find(&task).await.map(Arc::unwrap_or_clone);
+    let (_copy, next) = after_a_kill(folder.path(), &clock);
+    assert_eq!(next.find(&task).await.map(Arc::unwrap_or_clone), before);
+    let lease = next.claim_all().await.remove(0);
+    assert_eq!((lease.counted, lease.tries), (2, 2));
+}
+
+#[tokio::test]
+async fn what_the_dispatcher_did_not_take_any_more_waits() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    let (sender, receiver) = arrivals();
+    stand.store.announce_to(sender);
+    receiver.set_room(10);
+    let tasks = stand.put(&["a"]).await;
+    drop(receiver);
+    let more = stand.put(&["a"]).await;
+    drop(stand);
+    let stand = sqlite_stand(folder.path(), &clock);
+    let claimed = claimed_tasks(&stand.claim_all().await);
+    assert_same(&claimed, &[tasks[0].clone(), more[0].clone()]);
+}
