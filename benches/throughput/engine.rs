@@ -1,4 +1,4 @@
-//! The engine with everything on: memory store, webhook adapter, retries, events, counters.
+//! The engine with everything on: a store, webhook adapter, retries, every attempt on record, events, counters.
 
 use std::{
     sync::{
@@ -10,25 +10,42 @@ use std::{
 
 use notifyhub::{
     Hub, Notification,
-    config::{Config, DeliveryConfig, PlatformConfig, PoolConfig},
+    config::{Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig, StoreKind},
 };
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{AnyError, machine, memory, note};
 
-async fn hub(url: &str, in_flight: usize) -> Result<Hub, AnyError> {
+/// Which store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeps {
+    /// In memory.
+    Memory,
+    /// On disk, synced.
+    Sqlite,
+}
+
+/// A hub, and the folder its file lies in: beside the build, so on a real disk.
+async fn hub(keeps: Keeps, url: &str, in_flight: usize) -> Result<(Hub, TempDir), AnyError> {
+    let folder = TempDir::new_in(std::env::current_exe()?.parent().ok_or("no folder")?)?;
     let pool = PoolConfig { slots: in_flight.max(64), ..PoolConfig::default() };
     let delivery = DeliveryConfig { max_in_flight: in_flight.max(64), ..DeliveryConfig::default() };
     let settings = json!({"url": url, "allow_http": true, "allow_private_networks": true});
     let hook = PlatformConfig { kind: "webhook".into(), recipient: None, delivery, settings };
-    let config = Config { pool, platforms: [("hook".parse()?, hook)].into(), ..Config::default() };
-    Ok(Hub::builder().config(config).start().await?)
+    let kind = match keeps {
+        Keeps::Memory => StoreKind::Memory,
+        Keeps::Sqlite => StoreKind::Sqlite,
+    };
+    let store = StoreConfig { kind, path: folder.path().join("notifyhub.db"), ..StoreConfig::default() };
+    let config = Config { pool, store, platforms: [("hook".parse()?, hook)].into(), ..Config::default() };
+    Ok((Hub::builder().config(config).start().await?, folder))
 }
 
 /// `in_flight` callers, each sending and waiting for the settled outcome, over and over.
-pub async fn memory(url: &str, in_flight: usize, count: usize) -> Result<(Duration, Duration), AnyError> {
-    let hub = hub(url, in_flight).await?;
+pub async fn run(keeps: Keeps, url: &str, in_flight: usize, count: usize) -> Result<(Duration, Duration), AnyError> {
+    let (hub, _folder) = hub(keeps, url, in_flight).await?;
     let target: Arc<str> = "hook".into();
     deliver(&hub, &target, in_flight, in_flight * 20).await?;
     let (began, cpu) = (Instant::now(), machine::cpu_time()?);
@@ -59,7 +76,7 @@ async fn deliver(hub: &Hub, target: &Arc<str>, in_flight: usize, count: usize) -
 
 /// Resident memory with `count` distinct notifications waiting for their time.
 pub async fn waiting(url: &str, count: usize) -> Result<f64, AnyError> {
-    let hub = hub(url, 64).await?;
+    let (hub, _folder) = hub(Keeps::Memory, url, 64).await?;
     let target: Arc<str> = "hook".into();
     let later = SystemTime::now() + Duration::from_secs(3600);
     for number in 0..count {

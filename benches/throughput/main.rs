@@ -29,6 +29,7 @@ mod sink;
 
 use std::process::{Command, Stdio};
 
+use engine::Keeps;
 use figures::{Figure, median, report};
 use serde::{Deserialize, Serialize};
 use sink::Sink;
@@ -40,7 +41,7 @@ const SINK_CORE: usize = 1;
 /// As in the command's own runtime; the bare loops have it too.
 const POLLS_PER_EVENT_CHECK: u32 = 512;
 
-const SENDERS: [&str; 3] = ["hyper", "reqwest", "engine-memory"];
+const SENDERS: [&str; 4] = ["hyper", "reqwest", "engine-memory", "engine-sqlite"];
 const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 
 /// The allocator the command ships with; the bare loops have it too.
@@ -87,7 +88,8 @@ fn measure(case: &str, url: &str, count: usize) -> Result<Measured, AnyError> {
         match sender {
             "hyper" => bare::hyper(url, in_flight, count).await,
             "reqwest" => bare::reqwest(url, in_flight, count).await,
-            "engine-memory" => engine::memory(url, in_flight, count).await,
+            "engine-memory" => engine::run(Keeps::Memory, url, in_flight, count).await,
+            "engine-sqlite" => engine::run(Keeps::Sqlite, url, in_flight, count).await,
             other => Err(format!("unknown sender {other}").into()),
         }
     })?;

@@ -6,12 +6,12 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{StartError, config::ConfigErrors};
+use crate::{StartError, config::ConfigErrors, store::OpenError};
 
 /// The exit codes, as `--help` and the manual show them.
 pub(super) const AFTER_HELP: &str = "\
 Exit codes: 0 done, all delivered; 1 some targets failed; 2 usage; 65 bad input; 69 platform or server unreachable; \
-70 bug, or threads blocked for good; 75 accepted, but not finished in time; 77 refused; 78 configuration; \
+70 bug, or threads blocked for good; 74 the store's disk failed; 75 accepted, but not finished in time; 77 refused; 78 configuration; \
 130 interrupted";
 
 /// What a command ends with. The numbers are those of sysexits.h where it has one.
@@ -30,6 +30,8 @@ pub enum Exit {
     Unreachable = 69,
     /// A mistake of this program, or adapters that block too many of its threads for good: a new process is needed.
     Bug = 70,
+    /// The disk of the store failed: what it kept of the last writes is not known, and a new process has to look.
+    Disk = 74,
     /// Accepted, but not finished in the time that was given.
     Unfinished = 75,
     /// A platform or a server refuses the credentials.
@@ -98,6 +100,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Config(errors) => Self::Config(errors),
+            StartError::Store(error @ OpenError::Owned { .. }) => Self::new(Exit::Unreachable, error.to_string()),
             other => Self::new(Exit::Config, other.to_string()),
         }
     }

@@ -8,7 +8,7 @@
 //! | `output` | tables, JSON and NDJSON to stdout |
 //! | `log` | log lines to stderr |
 //! | `progress` | how far a long command is |
-//! | `demo/`, `send/`, `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
+//! | `demo/`, `send/`, `serve`, `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
 //!
 //! An own binary with an own platform in it is `notifyhub::cli::run(Registry::builtin().with::<Acme>())`.
 
@@ -35,6 +35,7 @@ mod planes;
 mod platforms;
 mod progress;
 mod send;
+mod serve;
 
 /// What the command line says.
 #[derive(Debug, Parser)]
@@ -62,6 +63,8 @@ pub enum Command {
     Demo(demo::DemoArgs),
     /// Send a notification now, and wait until it is delivered
     Send(send::SendArgs),
+    /// Deliver what is in the store, until told to stop
+    Serve(serve::Serve),
     /// Write a configuration file to start from
     Init(init::Init),
     /// Check the configuration; with --live, also whether the platforms take our credentials
@@ -96,6 +99,7 @@ impl Command {
         match self {
             Self::Demo(demo) => demo.run(context),
             Self::Send(send) => send.run(context),
+            Self::Serve(serve) => serve.run(context),
             Self::Init(init) => init.run(context),
             Self::Check(check) => check.run(context),
             Self::Platforms(platforms) => platforms.run(context),

@@ -2,7 +2,7 @@
 
 /// Keys, by section. A whole section ends in nothing.
 const KEYS: [(&str, &[&str]); 7] = [
-    ("store", &["path", "durability", "url"]),
+    ("store", &["url"]),
     ("delivery", &["breaker", "lease"]),
     ("telemetry", &["otlp_endpoint"]),
     ("routes", &[]),
@@ -12,7 +12,7 @@ const KEYS: [(&str, &[&str]); 7] = [
 ];
 
 /// Words, by key.
-const WORDS: [(&str, &[&str]); 2] = [("store.type", &["sqlite", "postgres"]), ("store.durability", &["disk", "process"])];
+const WORDS: [(&str, &[&str]); 1] = [("store.type", &["postgres"])];
 
 /// Whether the key at this path is one of them. A platform's table may name what `[delivery]` may.
 pub(crate) fn is_reserved_key(path: &[String]) -> bool {

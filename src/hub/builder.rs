@@ -12,14 +12,14 @@ use tokio::runtime::Handle;
 use super::{
     Hub, StartError, bounds,
     parts::PartsSource,
-    start::{Planes, Services, start},
+    start::{Planes, Services, start, start_queue},
     urls::UrlPlatforms,
 };
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Accounts, Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig},
+    config::{Accounts, Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig, StoreKind},
     routing::{Directory, PlatformEntry, SharedDirectory},
-    store::{MemoryLimits, MemoryStore, Store},
+    store::Store,
     task::{PlatformName, Target},
 };
 
@@ -48,7 +48,6 @@ pub enum UrlTargets {
 /// assert_eq!(ops.sent().len(), 1);
 /// # Ok(()) }
 /// ```
-#[derive(Default)]
 pub struct HubBuilder {
     config: Config,
     accounts: Accounts,
@@ -61,11 +60,33 @@ pub struct HubBuilder {
     url_targets: UrlTargets,
     runtime: Option<Handle>,
     delivery_runtime: Option<Handle>,
+    queue_only: bool,
     seed: Option<u64>,
 }
 
+impl Default for HubBuilder {
+    fn default() -> Self {
+        let store = StoreConfig { kind: StoreKind::Memory, ..StoreConfig::default() };
+        Self {
+            config: Config { store, ..Config::default() },
+            accounts: Accounts::default(),
+            registry: None,
+            ready: Vec::new(),
+            groups: Vec::new(),
+            store: None,
+            clock: None,
+            transport: None,
+            url_targets: UrlTargets::default(),
+            runtime: None,
+            delivery_runtime: None,
+            queue_only: false,
+            seed: None,
+        }
+    }
+}
+
 impl HubBuilder {
-    /// Starts from a whole configuration. Default: every default, no platform.
+    /// Starts from a whole configuration, its store included. Default: every default, no platform, and a store in memory.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
@@ -122,7 +143,7 @@ impl HubBuilder {
         self
     }
 
-    /// Where accepted work is kept. Default: as the configuration says, in memory.
+    /// Where accepted work is kept. Default: as the configuration says; without one, in memory.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
@@ -166,6 +187,14 @@ impl HubBuilder {
         self
     }
 
+    /// The hub accepts and delivers nothing: another process does, from the same store. Outcomes say how things stand at
+    /// the moment they are asked for. Default: it delivers.
+    #[must_use]
+    pub fn queue_only(mut self) -> Self {
+        self.queue_only = true;
+        self
+    }
+
     /// The seed of all randomness (jitter, ids). Default: from the operating system.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -187,7 +216,10 @@ impl HubBuilder {
         let parts = Arc::new(PartsSource::new(self.transport.clone(), clock.clone(), &self.config));
         let directory = SharedDirectory::new(self.directory(&registry, &parts)?);
         let seed = self.seed.unwrap_or_else(|| OsRng.try_next_u64().unwrap_or_default());
-        let store = self.store.clone().unwrap_or_else(|| memory_store(&self.config.store, clock.clone()));
+        let store = match self.store.clone() {
+            Some(store) => store,
+            None => super::store::open(&self.config.store, &runtime, clock.clone()).await?,
+        };
         let urls = UrlPlatforms {
             allowed: self.url_targets,
             registry,
@@ -195,12 +227,14 @@ impl HubBuilder {
             delivery: self.config.delivery.clone(),
             numbers: Mutex::default(),
         };
+        urls.restore(&directory, store.urls());
         let grouped: Vec<Arc<str>> =
             directory.load().groups.values().flatten().map(|target| String::from(target.clone()).into()).collect();
         urls.make_known(&directory, &grouped)
             .map_err(|mistakes| StartError::Invalid(super::HubError::Targets(mistakes).to_string()))?;
         let planes = Planes { delivery: self.delivery_runtime.unwrap_or_else(|| runtime.clone()), control: runtime };
-        Ok(start(self.config.pool, planes, Services { directory, urls, store, clock }, seed)?)
+        let services = Services { directory, urls, store, clock };
+        Ok(if self.queue_only { start_queue(planes, services, seed) } else { start(self.config.pool, planes, services, seed)? })
     }
 
     fn directory(&self, registry: &Registry, parts: &PartsSource) -> Result<Directory, StartError> {
@@ -223,6 +257,7 @@ impl HubBuilder {
                 capabilities: platform.capabilities(),
                 delivery,
                 recipient: None,
+                url: None,
             };
             if directory.platforms.insert(name.clone(), Arc::new(entry)).is_some() {
                 return Err(StartError::Invalid(format!("platform `{name}` is given twice")));
@@ -251,10 +286,6 @@ fn configured(name: &PlatformName, config: &PlatformConfig, platform: Arc<dyn Pl
         platform,
         delivery: config.delivery.clone(),
         recipient: config.recipient.as_deref().map(Arc::from),
+        url: None,
     }
-}
-
-fn memory_store(config: &StoreConfig, clock: Arc<dyn Clock>) -> Arc<dyn Store> {
-    let limits = MemoryLimits { retention: config.retention, ..MemoryLimits::default() };
-    Arc::new(MemoryStore::new(limits, clock))
 }

@@ -11,7 +11,7 @@ use super::{Hub, HubError, ShutdownForced};
 use crate::{
     dispatch::Command,
     event::EventKind,
-    store::Counts,
+    store::{Counts, Durability, StoreError},
     task::{Disposition, NotificationId, PlatformName},
     telemetry::{EventStream, PlatformStats, Scaling, WorkerStats, prometheus},
 };
@@ -58,6 +58,17 @@ impl Hub {
     /// nothing: how many tasks wait on lanes is known as of the last second.
     pub fn prometheus(&self) -> String {
         prometheus(&self.inner.board, &self.inner.events)
+    }
+
+    /// What an accepted notification survives.
+    pub fn durability(&self) -> Durability {
+        self.inner.store.durability()
+    }
+
+    /// Why the store can promise nothing any more, if so: whatever it is asked fails, and only a new process can tell what
+    /// its disk kept.
+    pub fn broken(&self) -> Option<StoreError> {
+        self.inner.store.broken()
     }
 
     /// The names of its platforms, in alphabetical order.

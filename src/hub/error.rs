@@ -7,7 +7,7 @@ use notifyhub_platforms::contract::ConfigError;
 use crate::{
     config::ConfigErrors,
     routing::TargetMistake,
-    store::StoreError,
+    store::{OpenError, StoreError},
     task::{NotificationId, PlatformName, TaskId},
 };
 
@@ -75,6 +75,9 @@ pub enum StartError {
         /// Why.
         error: ConfigError,
     },
+    /// The store's file cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
     /// A name or value given to the builder cannot be used.
     #[error("{0}")]
     Invalid(String),

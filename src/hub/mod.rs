@@ -11,6 +11,7 @@
 //! | `control` | [`Hub::cancel`], [`Hub::remove_platform`], [`Hub::stats`], [`Hub::subscribe`], [`Hub::shutdown`] |
 //! | `workers` | [`Hub::workers`], [`Hub::health`]: the pool by hand, at run time |
 //! | `metering` | passes the metrics on, once a second |
+//! | `store` | opens the store that the configuration names |
 //! | `upkeep` | keeps the store small |
 //! | `urls`, `parts` | platforms that come as URLs; what adapters are handed |
 //! | `error` | how a call can fail |
@@ -24,6 +25,7 @@ mod file;
 mod metering;
 mod parts;
 mod start;
+mod store;
 mod submit;
 mod upkeep;
 mod urls;

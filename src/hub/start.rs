@@ -130,3 +130,28 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
     };
     Ok(Hub { inner: Arc::new(inner) })
 }
+
+/// A hub that only accepts: nobody claims, and nobody waits for outcomes.
+pub fn start_queue(planes: Planes, services: Services, seed: u64) -> Hub {
+    let Services { directory, urls, store, clock } = services;
+    let ((events, broadcaster), replies) = (EventBus::new(clock.clone()), Replies::default());
+    let scope = Scope::new(planes.control);
+    drop(scope.spawn_until_stopped(broadcaster.run()));
+    replies.close();
+    let inner = Inner {
+        directory,
+        urls,
+        store,
+        replies,
+        events,
+        board: Board::default(),
+        clock,
+        ids: IdSource::new(seed),
+        scope,
+        commands: mpsc::channel(1).0,
+        pool: mpsc::channel(1).0,
+        watchdog: Mutex::default(),
+        closing: AtomicBool::new(false),
+    };
+    Hub { inner: Arc::new(inner) }
+}

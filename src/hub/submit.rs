@@ -1,15 +1,12 @@
 //! From a notification to stored tasks.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::{Accepted, Batch, Hub, HubError, Inner, accepted::in_batch};
 use crate::{
     event::EventKind,
     routing::{Route, resolve},
-    store::{Enqueued, Submission},
+    store::{Enqueued, Submission, UrlPlatform},
     task::{Head, Notification, Outcome, Target, Task, TaskId},
 };
 
@@ -90,9 +87,14 @@ impl Hub {
             expires_at: notification.expires.map(|expiry| expiry.moment(wall)),
             message: Arc::new(notification.message),
         });
+        let url_platform = |route: &Route| {
+            let (url, trusted) = route.entry.url.clone()?;
+            Some(UrlPlatform { name: route.entry.name.clone(), url, trusted })
+        };
+        let urls = routes.iter().filter_map(url_platform).collect();
         let numbered = (0..).zip(routes);
         let tasks = numbered.map(|(index, route)| Arc::new(task(index, route, &head))).collect();
-        Ok(Submission { head, tasks, idempotency })
+        Ok(Submission { head, tasks, idempotency, urls })
     }
 
     fn routes(&self, targets: &[Arc<str>]) -> Result<Vec<Route>, HubError> {
@@ -142,9 +144,9 @@ fn task(index: u32, route: Route, head: &Arc<Head>) -> Task {
     Task { id: head.id.task(index), index, head: head.clone(), lane: route.lane, recipient: route.recipient }
 }
 
-/// A hash of everything a caller asked for but the key.
+/// A hash of everything a caller asked for but the key; the same in every process.
 fn content_hash(notification: &Notification) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    format!("{:?}", Notification { idempotency_key: None, ..notification.clone() }).hash(&mut hasher);
-    hasher.finish()
+    let content = format!("{:?}", Notification { idempotency_key: None, ..notification.clone() });
+    let hash = ring::digest::digest(&ring::digest::SHA256, content.as_bytes());
+    hash.as_ref().iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
 }

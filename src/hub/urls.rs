@@ -5,12 +5,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use notifyhub_platforms::Registry;
+use notifyhub_platforms::{Registry, contract::Secret, registry::FromUrl};
 
 use super::{UrlTargets, parts::PartsSource};
 use crate::{
     config::DeliveryConfig,
     routing::{PlatformEntry, SharedDirectory, TargetMistake},
+    store::UrlPlatform,
     task::{PlatformName, Target},
 };
 
@@ -70,6 +71,30 @@ impl UrlPlatforms {
                 break name;
             }
         };
+        self.insert(directory, url, name, made, self.allowed == UrlTargets::Trusted);
+        Ok(())
+    }
+
+    /// Makes platforms again that a process before this one made from URLs, under the names they had: tasks in the store
+    /// are for them. One that cannot be made any more is left out, and its tasks end with that reason.
+    pub fn restore(&self, directory: &SharedDirectory, known: Vec<UrlPlatform>) {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        for UrlPlatform { name, url, trusted } in known {
+            let made = self.parts.get().map_err(|error| error.to_string()).and_then(|mut parts| {
+                parts.allow_private_networks = trusted;
+                self.registry.from_url(url.expose(), &parts).map_err(|error| error.to_string())
+            });
+            match made {
+                Ok(made) => {
+                    *numbers.entry(made.shown.clone().into()).or_insert(0) += 1;
+                    self.insert(directory, url.expose(), name, made, trusted);
+                }
+                Err(error) => tracing::warn!(platform = %name, error, "cannot make the platform of a URL again"),
+            }
+        }
+    }
+
+    fn insert(&self, directory: &SharedDirectory, url: &str, name: PlatformName, made: FromUrl, trusted: bool) {
         let recipient = made.recipient.map(Arc::from);
         let entry = Arc::new(PlatformEntry {
             name: name.clone(),
@@ -78,11 +103,11 @@ impl UrlPlatforms {
             platform: made.platform,
             delivery: self.delivery.clone(),
             recipient: None,
+            url: Some((Arc::new(Secret::new(url)), trusted)),
         });
         directory.update(|next| {
             next.platforms.insert(name.clone(), entry.clone());
             next.urls.insert(url.into(), (name.clone(), recipient.clone()));
         });
-        Ok(())
     }
 }

@@ -8,7 +8,10 @@ use std::{
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
-use notifyhub_platforms::{Platform, contract::Capabilities};
+use notifyhub_platforms::{
+    Platform,
+    contract::{Capabilities, Secret},
+};
 
 use crate::{
     config::DeliveryConfig,
@@ -29,6 +32,8 @@ pub struct PlatformEntry {
     pub delivery: DeliveryConfig,
     /// Its default recipient.
     pub recipient: Option<Arc<str>>,
+    /// The URL it came as, if it came as one, and whether that may lead into private networks.
+    pub url: Option<(Arc<Secret>, bool)>,
 }
 
 impl fmt::Debug for PlatformEntry {

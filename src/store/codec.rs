@@ -263,7 +263,7 @@ mod tests {
             body: String::new(),
             extras: extras.map(str::to_owned),
         };
-        assert!(row(77, None).message().is_err() && row(1, Some("[]")).message().is_err());
+        assert!(row(77, None).message().is_err() && row(1, Some(r#"{"fields":7}"#)).message().is_err());
         assert!(read_reason("boredom").is_err());
     }
 }

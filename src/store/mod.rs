@@ -8,12 +8,14 @@
 //! | `arrivals` | how a store tells the dispatcher that there is work, and hands fresh work straight over |
 //! | `memory/` | the memory store |
 //! | `sqlite/` | one file, owned by one process |
+//! | `error` | how a call can fail, and how opening can |
 //! | `rank` | the order of tasks within a lane |
 //! | `codec` | how messages and attempts are written into a database |
 
 mod arrivals;
 #[cfg(feature = "sqlite")]
 mod codec;
+mod error;
 mod memory;
 mod rank;
 #[cfg(feature = "sqlite")]
@@ -21,19 +23,20 @@ mod sqlite;
 
 use std::{
     fmt,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
+use notifyhub_platforms::contract::Secret;
 
 pub use arrivals::{ArrivalReceiver, ArrivalSender, FreshReceiver, arrivals};
+pub use error::{OpenError, StoreError};
 pub use memory::{MemoryLimits, MemoryStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore};
 
-use crate::task::{Attempt, Disposition, Head, LaneKey, NotificationId, Outcome, Task, TaskId};
+use crate::task::{Attempt, Disposition, Head, LaneKey, NotificationId, Outcome, PlatformName, Task, TaskId};
 
 /// How long an idempotency key is remembered.
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -62,6 +65,20 @@ pub struct Submission {
     pub tasks: Arc<[Arc<Task>]>,
     /// The caller's key and the hash of what he sent with it.
     pub idempotency: Option<(Arc<str>, u64)>,
+    /// The URLs behind those of its platforms that are none of the configuration's; no others can be made again after a
+    /// restart.
+    pub urls: Vec<UrlPlatform>,
+}
+
+/// A platform that came as a URL.
+#[derive(Debug, Clone)]
+pub struct UrlPlatform {
+    /// The name it was given.
+    pub name: PlatformName,
+    /// The URL.
+    pub url: Arc<Secret>,
+    /// Whether it may lead into private networks: whoever named it may do anything here.
+    pub trusted: bool,
 }
 
 /// What became of a submission.
@@ -166,86 +183,6 @@ pub struct Counts {
     pub stale: u64,
 }
 
-/// Why a store could not do what it was asked to. Nothing is ever half done.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// It holds as many waiting tasks as it may. Nothing of the call was stored.
-    #[error("the store is full: {waiting} tasks are waiting, at most {max} may; try again later")]
-    Full {
-        /// How many wait.
-        waiting: u64,
-        /// How many may.
-        max: u64,
-    },
-    /// No space is left on its disk. Nothing of the call was stored.
-    #[error("the store's disk is full; free some space, nothing of this call was stored")]
-    DiskFull,
-    /// It cannot be reached or used now. Nothing of the call was stored.
-    #[error("the store cannot be used now: {0}")]
-    Unavailable(String),
-    /// Its disk failed: whether the last writes were kept is not known, and nothing is promised any more. Restart the
-    /// process once the disk works.
-    #[error("the store's disk failed: {0}; nothing more is accepted until a restart")]
-    Broken(String),
-    /// The store has ended with the process that owned it.
-    #[error("the store is closed")]
-    Closed,
-}
-
-/// Why a store's file could not be opened. It was left as it is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// Another process owns it.
-    #[error("{} belongs to another notifyhub{}; stop it, or use a file of its own", .path.display(), with_pid(.pid))]
-    Owned {
-        /// The file.
-        path: PathBuf,
-        /// The other process.
-        pid: Option<u32>,
-    },
-    /// It is empty, which a database never is: it was truncated, or made by something else.
-    #[error("{} is empty, which no database of notifyhub is; restore it from a backup, or remove it to begin anew", .0.display())]
-    Empty(PathBuf),
-    /// It is a database, but none of ours.
-    #[error("{} is not a database of notifyhub; give another path", .0.display())]
-    Foreign(PathBuf),
-    /// A newer program wrote it.
-    #[error("{} has schema version {version}, and this program knows {known} at most; use the newer program", .path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        version: i64,
-        /// Ours.
-        known: i64,
-    },
-    /// The database library says no.
-    #[error("cannot open the database {}: {reason}", .path.display())]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// What it says.
-        reason: String,
-    },
-    /// The operating system says no.
-    #[error("cannot open {}: {reason}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What it says.
-        reason: String,
-    },
-    /// The database library this program was built with can damage files.
-    #[error("this program was built with SQLite {0}, which can damage a file under load; build it with 3.51.3 or later")]
-    Library(String),
-}
-
-fn with_pid(pid: &Option<u32>) -> String {
-    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
-}
-
 /// Keeps accepted work. Sealed in spirit until 1.0: methods may be added.
 ///
 /// # Cancellation
@@ -255,6 +192,11 @@ fn with_pid(pid: &Option<u32>) -> String {
 pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// What it survives.
     fn durability(&self) -> Durability;
+
+    /// The platforms that came as URLs before this process. For the start.
+    fn urls(&self) -> Vec<UrlPlatform> {
+        Vec::new()
+    }
 
     /// Says where to announce arrivals from now on. Called once, before anything is enqueued.
     fn announce_to(&self, arrivals: ArrivalSender);
@@ -282,6 +224,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Forgets a slice of what is finished and old, and of idempotency keys whose time is over; returns whether there may
     /// be more. To be called now and then.
     async fn prune(&self) -> Result<bool, StoreError>;
+
+    /// Why it can promise nothing any more, if its disk failed.
+    fn broken(&self) -> Option<StoreError> {
+        None
+    }
 
     /// How many tasks are in which state. Kept, not counted: cheap.
     fn counts(&self) -> Counts;

@@ -8,4 +8,5 @@ mod engine;
 mod metrics;
 mod pool;
 mod send;
+mod serve;
 mod store;

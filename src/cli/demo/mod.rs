@@ -1,19 +1,22 @@
 //! `notifyhub demo`: ten thousand notifications to platforms that misbehave, and a count at the far end.
 //!
 //! Everything runs in this process and on loopback; nothing is configured, nothing is left behind. The platforms are
-//! made and sent to as any user's are; the sink answers with 503, 429, late, or not at all, and writes down every id.
+//! made and sent to as any user's are; the sink answers with 503, 429, late, or not at all, and writes down every id. What
+//! is accepted lies in a SQLite file in a temporary folder.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `faults` | what goes wrong, decided from a seed |
 //! | `sink` | the HTTP server that does it and writes down what arrived |
 //! | `flow` | sending in groups, with a bound on what is under way |
+//! | `folder` | where the store's file lies meanwhile |
 //! | `pool` | how the worker pool grew and shrank; workers killed on purpose |
 //! | `verdict` | whether everything arrived, and nothing too often |
 //! | `summary` | what is printed |
 
 mod faults;
 mod flow;
+mod folder;
 mod pool;
 mod sink;
 mod summary;
@@ -28,6 +31,7 @@ use serde_json::json;
 use self::{
     faults::{CHARACTERS, Character},
     flow::Flow,
+    folder::Folder,
     pool::PoolStory,
     sink::Sink,
     summary::Summary,
@@ -37,7 +41,7 @@ use super::{Context, Exit, Failure, Format, planes, progress::Progress};
 use crate::{
     Config, Hub, PlatformName, Registry,
     clock::{Clock, SystemClock},
-    config::{Backoff, DeliveryConfig, PlatformConfig, PoolConfig, Strategy},
+    config::{Backoff, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig, StoreKind, Strategy},
 };
 
 /// Time for what is under way when the hub ends; nothing should be.
@@ -61,6 +65,9 @@ pub struct DemoArgs {
     /// So many workers all the time [default: as many as are needed, 2 to 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    /// Keep what is accepted in memory [default: in a SQLite file in a temporary folder]
+    #[arg(long)]
+    memory: bool,
     /// Kill ten workers while it runs
     #[arg(long)]
     chaos: bool,
@@ -88,7 +95,12 @@ impl DemoArgs {
         let sink = sink.map_err(|error| Failure::new(Exit::Unreachable, format!("cannot listen on 127.0.0.1: {error}")))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let pool = PoolConfig { strategy: self.strategy, ..pool::config() };
-        let config = Config { pool, ..config(&names, sink.urls()) };
+        let folder = Folder::new(seed).map_err(|error| Failure::new(Exit::Failed, format!("cannot make a folder: {error}")))?;
+        let store = match self.memory {
+            true => StoreConfig { kind: StoreKind::Memory, ..StoreConfig::default() },
+            false => StoreConfig { path: folder.path().join("notifyhub.db"), ..StoreConfig::default() },
+        };
+        let config = Config { pool, store, ..config(&names, sink.urls()) };
         let builder = Hub::builder().config(config).registry(Registry::builtin()).clock(clock.clone());
         let hub = builder.seed(seed).start().await.map_err(bug)?;
         if let Some(workers) = self.workers {

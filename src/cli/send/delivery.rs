@@ -81,7 +81,7 @@ fn names_no_url(mistake: &TargetMistake) -> bool {
 }
 
 /// Nothing was accepted.
-fn refused(error: HubError, lines: Option<&[usize]>, hub: &Hub, registry: &Registry) -> Failure {
+pub fn refused(error: HubError, lines: Option<&[usize]>, hub: &Hub, registry: &Registry) -> Failure {
     let (line, error) = match error {
         HubError::InBatch { index, error } => (lines.and_then(|lines| lines.get(index)), *error),
         other => (None, other),

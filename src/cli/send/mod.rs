@@ -7,6 +7,7 @@
 //! | `attach` | `--attach`: a file and its media type |
 //! | `when` | `--at`: a moment, as people write it |
 //! | `delivery` | sends them, and waits as long as it may |
+//! | `queue` | `--queue`: commits them to the store of a service |
 //! | `retries` | tells of every attempt that failed and is made again |
 //! | `rows` | one row per target, as a line or as JSON |
 //! | `ending` | the exit code |
@@ -16,11 +17,12 @@ mod delivery;
 mod ending;
 mod input;
 mod lines;
+mod queue;
 mod retries;
 mod rows;
 mod when;
 
-use std::{convert::Infallible, path::PathBuf, time::Duration};
+use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use notifyhub_platforms::contract::{Format as BodyFormat, Priority};
@@ -32,6 +34,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::duration,
     server::MetricsServer,
+    store::{MemoryLimits, MemoryStore},
 };
 
 /// Send a notification now, and wait until it is delivered
@@ -79,6 +82,9 @@ pub struct SendArgs {
         conflicts_with_all = ["title", "format", "priority", "kind", "at", "expires", "key", "correlation_id", "attach", "body"]
     )]
     from: Option<PathBuf>,
+    /// Commit it to the configured store for `notifyhub serve`, and return
+    #[arg(long, conflicts_with = "wait")]
+    queue: bool,
     /// How long to try before giving up
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration::parse)]
     wait: Duration,
@@ -90,6 +96,9 @@ impl SendArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         // The rows tell everything that would be logged.
         let loaded = context.load_and_log("error")?;
+        if self.queue {
+            return queue::queue(context, &loaded, self.notifications(SystemClock.wall())?);
+        }
         let planes = Planes::new(&loaded.config.pool)?;
         let metrics = planes.block_on(context.metrics_server(&loaded))?;
         let builder = planes.block_on(async { HubBuilder::from_sources(&context.sources(), context.registry.clone()) })?;
@@ -98,7 +107,8 @@ impl SendArgs {
         let one = batch.notifications.len() == 1;
         let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || one);
         // Whoever names a URL here runs this very program.
-        let builder = builder.url_targets(UrlTargets::Trusted).delivery_runtime(planes.delivery());
+        let store = Arc::new(MemoryStore::new(MemoryLimits::default(), Arc::new(SystemClock)));
+        let builder = builder.store(store).url_targets(UrlTargets::Trusted).delivery_runtime(planes.delivery());
         let hub = planes.block_on(builder.start())?;
         let retries = (one && !context.global.quiet).then(|| hub.subscribe());
         let delivering = delivery::deliver(hub, &context.registry, batch, wait, progress);

@@ -11,7 +11,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    store::{Enqueued, IDEMPOTENCY_WINDOW, Lease, StoreError, Submission, codec},
+    store::{Enqueued, IDEMPOTENCY_WINDOW, Lease, StoreError, Submission, UrlPlatform, codec},
     task::{LaneKey, Task},
 };
 
@@ -92,6 +92,10 @@ impl Session<'_> {
             let ends = self.now.saturating_add(i64::try_from(IDEMPOTENCY_WINDOW.as_nanos()).unwrap_or(i64::MAX));
             let mut insert = self.db.prepare_cached("INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4)")?;
             insert.execute(params![&**key, i64::from_ne_bytes(hash.to_ne_bytes()), id_bytes(head.id), ends])?;
+        }
+        for UrlPlatform { name, url, trusted } in &submission.urls {
+            let mut insert = self.db.prepare_cached("INSERT OR IGNORE INTO url (platform, url, trusted) VALUES (?1, ?2, ?3)")?;
+            insert.execute(params![name.as_str(), url.expose(), trusted])?;
         }
         self.book.counts.accepted += tasks as u64;
         let rank = self.book.ranks.next(head.accepted_at, message.priority);

@@ -50,7 +50,7 @@ use self::{
 };
 use super::{
     ArrivalSender, Cancelled, Claimed, Counts, Credits, Durability, Enqueued, LeaseToken, OpenError, Released, Settled,
-    Settlement, Store, StoreError, Submission, codec,
+    Settlement, Store, StoreError, Submission, UrlPlatform, codec,
 };
 use crate::{
     clock::Clock,
@@ -85,6 +85,7 @@ impl SqliteOptions {
 /// Keeps everything in one SQLite file. Dropped, it writes what was asked, and gives the file free.
 pub struct SqliteStore {
     options: SqliteOptions,
+    urls: Vec<UrlPlatform>,
     /// `None` once it is being dropped.
     calls: Option<mpsc::Sender<Box<dyn Call>>>,
     shared: Arc<Shared>,
@@ -103,6 +104,7 @@ impl SqliteStore {
         let owner = Owner::take(&options.path)?;
         let mut db = open::connect(&options.path, options.durability)?;
         let book = open::recover(&mut db, codec::nanos(clock.wall())).map_err(|error| cannot(error.to_string()))?;
+        let urls = open::urls(&db).map_err(|error| cannot(error.to_string()))?;
         let shared = Arc::new(Shared { counts: Mutex::new(book.counts), ..Shared::default() });
         let (calls, receiver) = mpsc::channel(CALLS_MAX);
         let (for_writer, path) = (shared.clone(), options.path.clone());
@@ -117,7 +119,7 @@ impl SqliteStore {
         };
         let spawned = Builder::new().name("notifyhub-store".to_owned()).spawn(work);
         let writer = spawned.map_err(|error| OpenError::Io { path: options.path.clone(), reason: error.to_string() })?;
-        Ok(Self { options, calls: Some(calls), shared, writer: Mutex::new(Some(writer)) })
+        Ok(Self { options, urls, calls: Some(calls), shared, writer: Mutex::new(Some(writer)) })
     }
 
     /// Lets the writer do `work` in its next transaction, and waits until that is on disk.
@@ -156,6 +158,10 @@ impl Store for SqliteStore {
         self.options.durability
     }
 
+    fn urls(&self) -> Vec<UrlPlatform> {
+        self.urls.clone()
+    }
+
     fn announce_to(&self, arrivals: ArrivalSender) {
         *self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner) = Some(arrivals);
     }
@@ -190,6 +196,10 @@ impl Store for SqliteStore {
     async fn prune(&self) -> Result<bool, StoreError> {
         let retention = self.options.retention;
         self.call(move |session| session.prune(retention)).await
+    }
+
+    fn broken(&self) -> Option<StoreError> {
+        self.shared.broken()
     }
 
     fn counts(&self) -> Counts {

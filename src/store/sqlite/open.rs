@@ -4,13 +4,15 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{Read, Seek, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use notifyhub_platforms::contract::Secret;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::{book::Book, failure::Failure, lanes::Lanes, rows::state};
 use crate::{
-    store::{Counts, Durability, OpenError, rank::Ranks},
+    store::{Counts, Durability, OpenError, UrlPlatform, rank::Ranks},
     task::{LaneKey, PlatformName},
 };
 
@@ -233,4 +235,14 @@ fn read_book(db: &Connection) -> Result<Book, Failure> {
     let mut book = Book::new(counts, lanes, last_seq.unwrap_or_default(), epoch);
     book.ranks = Ranks::behind(last.unwrap_or_default());
     Ok(book)
+}
+
+/// The platforms that came as URLs.
+pub fn urls(db: &Connection) -> rusqlite::Result<Vec<UrlPlatform>> {
+    let mut select = db.prepare("SELECT platform, url, trusted FROM url")?;
+    let read = |row: &rusqlite::Row<'_>| {
+        let name = PlatformName::internal(row.get::<_, String>(0)?);
+        Ok(UrlPlatform { name, url: Arc::new(Secret::new(row.get::<_, String>(1)?)), trusted: row.get(2)? })
+    };
+    select.query_map([], read)?.collect()
 }

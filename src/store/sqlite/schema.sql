@@ -47,6 +47,13 @@ CREATE TABLE lane (
   part     TEXT
 ) STRICT;
 
+-- Platforms that came as URLs.
+CREATE TABLE url (
+  platform TEXT PRIMARY KEY,
+  url      TEXT NOT NULL,
+  trusted  INTEGER NOT NULL   -- 1: it may lead into private networks
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE idempotency (
   key          TEXT PRIMARY KEY,
   hash         INTEGER NOT NULL,

@@ -110,7 +110,7 @@ impl Stand {
             Arc::new(Task { id: head.id.task(index), index, head: head.clone(), lane: lane(name), recipient: Some("ada".into()) })
         };
         let tasks = (0..).zip(lanes.iter().copied()).map(task).collect();
-        Submission { head, tasks, idempotency: None }
+        Submission { head, tasks, idempotency: None, urls: Vec::new() }
     }
 
     /// Stores one submission, and says what became of it.

@@ -1,0 +1,130 @@
+//! `notifyhub serve` and `send --queue`: what is committed to the store is delivered, whatever ends the process.
+
+use std::{process::Stdio, time::Duration};
+
+use notifyhub::platforms::testkit::{Fault, FaultServer};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use crate::command::Desk;
+
+/// A folder with a configuration that delivers to `server` and keeps its store in the same folder.
+fn desk(server: &FaultServer) -> Desk {
+    Desk::with_config(&format!(
+        "[store]\npath = \"hub.db\"\n[delivery]\nbackoff = {{ initial = \"10ms\", max = \"50ms\" }}\n\
+         [platforms.hook]\ntype = \"webhook\"\nurl = \"{}\"\nallow_http = true\nallow_private_networks = true\n",
+        server.url("/x")
+    ))
+}
+
+fn serve(desk: &Desk) -> Child {
+    let mut command = Command::from(desk.command("serve --grace 5s", &[]));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the command starts")
+}
+
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().expect("it runs").to_string();
+    let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+    assert!(sent.success());
+}
+
+/// The exit code, and what it wrote to stderr.
+async fn ended(child: Child) -> (Option<i32>, String) {
+    let output = child.wait_with_output().await.expect("it ends");
+    (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+}
+
+#[tokio::test]
+async fn what_is_queued_is_delivered_by_the_service_that_starts_later() {
+    let server = FaultServer::start().await;
+    let desk = desk(&server);
+    for number in 0..3 {
+        let run = desk.run(&format!("send --queue -o json --to hook {number}"));
+        let rows: Value = serde_json::from_str(&run.out).expect("JSON");
+        assert_eq!((run.code, &rows[0]["state"], &rows[0]["durability"]), (0, &"waiting".into(), &"disk".into()), "{}", run.err);
+    }
+    assert!(server.requests().is_empty());
+    let service = serve(&desk);
+    server.received(3).await;
+    signal(&service, "TERM");
+    let (code, log) = ended(service).await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("3 tasks are waiting") && log.contains("told to stop"), "{log}");
+    let again = serve(&desk);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    signal(&again, "TERM");
+    assert!(ended(again).await.1.contains("0 tasks are waiting"));
+    assert_eq!(server.requests().len(), 3, "nothing was sent twice");
+}
+
+#[tokio::test]
+async fn what_a_killed_service_had_under_way_is_delivered_by_the_next() {
+    let server = FaultServer::start().await;
+    let desk = desk(&server);
+    assert_eq!(desk.run("send --queue --to hook once").code, 0);
+    server.push(Fault::Silence);
+    let mut service = serve(&desk);
+    server.received(1).await;
+    service.kill().await.expect("killed");
+    let next = serve(&desk);
+    server.received(2).await;
+    signal(&next, "TERM");
+    let (code, log) = ended(next).await;
+    assert!(code == Some(0) && log.contains("the last process ended with 1 tasks under way"), "{log}");
+    let ids: Vec<_> = server.requests().iter().map(|request| request.header("webhook-id").to_owned()).collect();
+    assert_eq!(ids[0], ids[1], "both attempts carry the same id");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once_and_loses_nothing() {
+    let server = FaultServer::start().await;
+    let desk = desk(&server);
+    assert_eq!(desk.run("send --queue --to hook once").code, 0);
+    server.push(Fault::Silence);
+    let service = serve(&desk);
+    server.received(1).await;
+    signal(&service, "TERM");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    signal(&service, "TERM");
+    let (code, log) = ended(service).await;
+    assert!(code == Some(0) && log.contains("told to stop again"), "{log}");
+    let next = serve(&desk);
+    server.received(2).await;
+    signal(&next, "TERM");
+    assert_eq!(ended(next).await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_file_that_is_served_is_nobody_elses() {
+    let server = FaultServer::start().await;
+    let desk = desk(&server);
+    assert_eq!(desk.run("send --queue --to hook once").code, 0);
+    let service = serve(&desk);
+    server.received(1).await;
+    for arguments in ["send --queue --to hook twice", "serve"] {
+        let run = desk.run(arguments);
+        let named = run.err.contains(&format!("process {}", service.id().expect("it runs")));
+        assert!(run.code == 69 && named, "{}: {}", run.code, run.err);
+    }
+    drop(service);
+}
+
+#[test]
+fn nothing_is_queued_in_memory() {
+    let run = Desk::with_config("[store]\ntype = \"memory\"\n").run("send --queue --to json://127.0.0.1:9/x hello");
+    assert!(run.code == 78 && run.err.contains("store.type"), "{}", run.err);
+}
+
+#[tokio::test]
+async fn a_url_is_remembered_with_what_is_queued_for_it() {
+    let server = FaultServer::start().await;
+    let desk = desk(&server);
+    let run = desk.run(&format!("send --queue --to json://{}/x?token=hunter2 hello", server.address()));
+    assert!(run.code == 0 && !run.out.contains("hunter2"), "{}{}", run.out, run.err);
+    let service = serve(&desk);
+    server.received(1).await;
+    signal(&service, "TERM");
+    let (code, log) = ended(service).await;
+    assert!(code == Some(0) && !log.contains("hunter2"), "{log}");
+    assert!(server.requests()[0].path.contains("hunter2"));
+}
