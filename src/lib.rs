@@ -65,8 +65,8 @@ pub mod testing;
 pub use config::Config;
 pub use event::{HealthState, PoolHealth};
 pub use hub::{
-    Accepted, AcceptedTask, Batch, Cancellation, Hub, HubBuilder, HubError, OutcomeError, Progress, ShutdownForced, StartError,
-    Stats, UrlTargets, Workers,
+    Accepted, AcceptedTask, Batch, Cancellation, DeadLetters, Hub, HubBuilder, HubError, OutcomeError, Progress, ShutdownForced,
+    StartError, Stats, UrlTargets, Workers,
 };
 pub use notifyhub_platforms::{
     self as platforms, Registry,

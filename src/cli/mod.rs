@@ -8,7 +8,7 @@
 //! | `output` | tables, JSON and NDJSON to stdout |
 //! | `log` | log lines to stderr |
 //! | `progress` | how far a long command is |
-//! | `demo/`, `send/`, `serve`, `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
+//! | `demo/`, `send/`, `serve`, `tasks`, `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
 //!
 //! An own binary with an own platform in it is `notifyhub::cli::run(Registry::builtin().with::<Acme>())`.
 
@@ -36,6 +36,7 @@ mod platforms;
 mod progress;
 mod send;
 mod serve;
+mod tasks;
 
 /// What the command line says.
 #[derive(Debug, Parser)]
@@ -65,6 +66,12 @@ pub enum Command {
     Send(send::SendArgs),
     /// Deliver what is in the store, until told to stop
     Serve(serve::Serve),
+    /// List, show or cancel tasks in the store
+    #[command(subcommand)]
+    Tasks(tasks::Tasks),
+    /// List dead letters, show, requeue or drop them
+    #[command(subcommand)]
+    Dead(tasks::Dead),
     /// Write a configuration file to start from
     Init(init::Init),
     /// Check the configuration; with --live, also whether the platforms take our credentials
@@ -100,6 +107,8 @@ impl Command {
             Self::Demo(demo) => demo.run(context),
             Self::Send(send) => send.run(context),
             Self::Serve(serve) => serve.run(context),
+            Self::Tasks(tasks) => tasks.run(context),
+            Self::Dead(dead) => dead.run(context),
             Self::Init(init) => init.run(context),
             Self::Check(check) => check.run(context),
             Self::Platforms(platforms) => platforms.run(context),

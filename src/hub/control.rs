@@ -1,7 +1,7 @@
 //! What can be asked of a running hub.
 
 use std::{
-    sync::{PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use crate::{
     dispatch::Command,
     event::EventKind,
     store::{Counts, Durability, StoreError},
-    task::{Disposition, NotificationId, PlatformName},
+    task::{Disposition, NotificationId, Outcome, PlatformName},
     telemetry::{EventStream, PlatformStats, Scaling, WorkerStats, prometheus},
 };
 
@@ -76,6 +76,15 @@ impl Hub {
         let mut names: Vec<_> = self.inner.directory.load().platforms.keys().cloned().collect();
         names.sort_unstable();
         names
+    }
+
+    /// Everything known about a notification at this moment; `None` if there is none, or it was forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Store`] if the store cannot be read.
+    pub async fn outcome(&self, id: NotificationId) -> Result<Option<Arc<Outcome>>, HubError> {
+        Ok(self.inner.store.find(id).await?)
     }
 
     /// Cancels what has not been sent of a notification. What is under way is not tried again. Unknown and finished

@@ -9,6 +9,7 @@
 //! | `submit` | [`Hub::send`], [`Hub::send_all`], [`Hub::deliver`]: from notification to stored tasks |
 //! | `accepted` | [`Accepted`] and [`Batch`]: what a caller holds afterwards |
 //! | `control` | [`Hub::cancel`], [`Hub::remove_platform`], [`Hub::stats`], [`Hub::subscribe`], [`Hub::shutdown`] |
+//! | `letters` | [`Hub::tasks`], [`Hub::dead`]: looking through the store; dead letters |
 //! | `workers` | [`Hub::workers`], [`Hub::health`]: the pool by hand, at run time |
 //! | `metering` | passes the metrics on, once a second |
 //! | `store` | opens the store that the configuration names |
@@ -22,6 +23,7 @@ mod builder;
 mod control;
 mod error;
 mod file;
+mod letters;
 mod metering;
 mod parts;
 mod start;
@@ -42,6 +44,7 @@ pub use accepted::{Accepted, AcceptedTask, Batch, Progress};
 pub use builder::{HubBuilder, UrlTargets};
 pub use control::{Cancellation, Stats};
 pub use error::{HubError, OutcomeError, ShutdownForced, StartError};
+pub use letters::DeadLetters;
 pub use workers::Workers;
 
 use self::urls::UrlPlatforms;

@@ -24,6 +24,9 @@ pub enum StoreError {
     /// process once the disk works.
     #[error("the store's disk failed: {0}; nothing more is accepted until a restart")]
     Broken(String),
+    /// The list does not go on there.
+    #[error("the cursor is none that this store gave; begin the list anew")]
+    Cursor,
     /// The store has ended with the process that owned it.
     #[error("the store is closed")]
     Closed,

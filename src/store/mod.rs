@@ -9,6 +9,7 @@
 //! | `memory/` | the memory store |
 //! | `sqlite/` | one file, owned by one process |
 //! | `error` | how a call can fail, and how opening can |
+//! | `filter` | which tasks are meant, and a page of them |
 //! | `rank` | the order of tasks within a lane |
 //! | `codec` | how messages and attempts are written into a database |
 
@@ -16,6 +17,7 @@ mod arrivals;
 #[cfg(feature = "sqlite")]
 mod codec;
 mod error;
+mod filter;
 mod memory;
 mod rank;
 #[cfg(feature = "sqlite")]
@@ -32,6 +34,7 @@ use notifyhub_platforms::contract::Secret;
 
 pub use arrivals::{ArrivalReceiver, ArrivalSender, FreshReceiver, arrivals};
 pub use error::{OpenError, StoreError};
+pub use filter::{Cursor, ListedTask, Page, TaskFilter};
 pub use memory::{MemoryLimits, MemoryStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore};
@@ -220,6 +223,16 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Everything known about a notification; `None` if there is none or it was forgotten.
     async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError>;
+
+    /// A page of at most `max` tasks that `filter` means, newest first, from `after` on.
+    async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError>;
+
+    /// Lets at most `max` of the dead tasks that `filter` means wait again, behind all others, with all their attempts
+    /// before them. Returns how many; none when there are none left.
+    async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError>;
+
+    /// Forgets at most `max` of the dead tasks that `filter` means. Returns how many; none when there are none left.
+    async fn drop_dead(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError>;
 
     /// Forgets a slice of what is finished and old, and of idempotency keys whose time is over; returns whether there may
     /// be more. To be called now and then.

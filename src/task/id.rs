@@ -7,7 +7,7 @@ use std::{
     fmt,
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,12 @@ impl NotificationId {
     /// The 128 bits.
     pub const fn bits(self) -> u128 {
         self.0.as_u128()
+    }
+
+    /// When it was minted, to the millisecond.
+    pub fn minted_at(self) -> SystemTime {
+        let millis = u64::try_from(self.bits() >> 80).unwrap_or_default();
+        SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
     }
 
     /// The id of its task at this place, from 0; below [`TaskId::PER_NOTIFICATION_MAX`].

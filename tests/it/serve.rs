@@ -2,7 +2,7 @@
 
 use std::{process::Stdio, time::Duration};
 
-use notifyhub::platforms::testkit::{Fault, FaultServer};
+use notifyhub::platforms::testkit::{Answer, Fault, FaultServer};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
@@ -127,4 +127,57 @@ async fn a_url_is_remembered_with_what_is_queued_for_it() {
     let (code, log) = ended(service).await;
     assert!(code == Some(0) && !log.contains("hunter2"), "{log}");
     assert!(server.requests()[0].path.contains("hunter2"));
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_shown_requeued_and_dropped_from_the_file() {
+    let server = FaultServer::start().await;
+    server.push(Answer::new(400));
+    server.push(Answer::new(400));
+    let desk = desk(&server);
+    for text in ["one", "two"] {
+        assert_eq!(desk.run(&format!("send --queue --to hook {text}")).code, 0);
+    }
+    let service = serve(&desk);
+    server.received(2).await;
+    signal(&service, "TERM");
+    assert_eq!(ended(service).await.0, Some(0));
+
+    let listed = desk.run("dead list -o json");
+    let rows: Value = serde_json::from_str(&listed.out).expect("JSON");
+    let rows = rows.as_array().expect("a list");
+    assert_eq!((rows.len(), &rows[0]["state"], &rows[0]["target"]), (2, &"dead".into(), &"hook".into()));
+    let ids: Vec<_> = rows.iter().map(|row| row["task"].as_str().expect("an id")).collect();
+    let shown: Value = serde_json::from_str(&desk.run(&format!("dead show {}", ids[0])).out).expect("JSON");
+    let attempt = &shown[0]["attempts"][0];
+    assert_eq!((&attempt["number"], &attempt["class"]), (&1.into(), &"invalid_message".into()), "{shown}");
+    let by_notification = desk.run(&format!("tasks show {}", shown[0]["notification"].as_str().expect("an id")));
+    assert!(by_notification.out.contains(ids[0]), "{}", by_notification.err);
+
+    assert_eq!(desk.run("dead requeue").code, 2, "whoever means all of them says so");
+    let requeued = desk.run(&format!("dead requeue -o json {}", ids[0]));
+    assert!(requeued.code == 0 && requeued.out.contains("\"requeued\": 1"), "{}", requeued.out);
+    assert_eq!(desk.run("dead drop --reason invalid_message").code, 0);
+    assert!(desk.run("dead list -o json").out.trim() == "[]");
+    assert_eq!(desk.run("dead drop --all").code, 1, "there is nothing left");
+    assert!(desk.run("tasks list --state waiting").out.contains(ids[0]));
+    let service = serve(&desk);
+    server.received(3).await;
+    signal(&service, "TERM");
+    assert_eq!(ended(service).await.0, Some(0));
+    assert!(desk.run("tasks list --state delivered").out.contains(ids[0]));
+}
+
+#[test]
+fn what_is_queued_can_be_cancelled() {
+    let desk = Desk::with_config("[store]\npath = \"hub.db\"\n");
+    let queued = desk.run("send --queue -o json --to json://127.0.0.1:9/x hello");
+    let rows: Value = serde_json::from_str(&queued.out).expect("JSON");
+    let id = rows[0]["notification"].as_str().expect("an id");
+    assert!(desk.run(&format!("tasks cancel {id}")).out.contains('1'));
+    let listed = desk.run("tasks list --state cancelled -o ndjson");
+    assert_eq!(listed.out.lines().count(), 1, "{}{}", listed.out, listed.err);
+    let nobody = desk.run("tasks show 01890a5d-ac96-774b-bcce-b302099a8057");
+    assert!(nobody.code == 1 && nobody.err.contains("not known"), "{}", nobody.err);
+    assert_eq!(desk.run("tasks show 7").code, 2);
 }

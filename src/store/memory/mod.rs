@@ -3,6 +3,7 @@
 //! All state is one [`Shelf`](shelf::Shelf) behind one mutex that is never held across an `.await`: each call is one
 //! short critical section, and so each is done or not done.
 
+mod letters;
 mod queue;
 mod record;
 mod shelf;
@@ -17,8 +18,8 @@ use async_trait::async_trait;
 
 use self::shelf::Shelf;
 use super::{
-    ArrivalSender, Cancelled, Claimed, Counts, Credits, Durability, Enqueued, LeaseToken, Released, Settled, Settlement, Store,
-    StoreError, Submission,
+    ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Enqueued, LeaseToken, Page, Released, Settled,
+    Settlement, Store, StoreError, Submission, TaskFilter,
 };
 use crate::{
     clock::Clock,
@@ -101,6 +102,18 @@ impl Store for MemoryStore {
 
     async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError> {
         Ok(self.shelf().find(notification))
+    }
+
+    async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
+        self.shelf().list(filter, after, max)
+    }
+
+    async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
+        Ok(self.shelf().requeue(filter, max, self.clock.wall()))
+    }
+
+    async fn drop_dead(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
+        Ok(self.shelf().drop_dead(filter, max))
     }
 
     async fn prune(&self) -> Result<bool, StoreError> {

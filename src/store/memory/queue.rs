@@ -33,6 +33,12 @@ impl WaitingTasks {
         (self.ranks.next(head.accepted_at, head.message.priority), self.last_number)
     }
 
+    /// The place of a task that waits anew at `wall`.
+    pub fn new_place_at(&mut self, wall: SystemTime) -> Place {
+        self.last_number += 1;
+        (self.ranks.next(wall, Default::default()), self.last_number)
+    }
+
     /// Whether no due task waits on `lane`.
     pub fn is_lane_empty(&self, lane: &LaneKey) -> bool {
         self.lanes.is_empty() || !self.lanes.contains_key(lane)

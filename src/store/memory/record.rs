@@ -21,6 +21,8 @@ pub struct Record {
     pub cancelled: bool,
     pub dead: Option<DeadReason>,
     pub attempts: Vec<Attempt>,
+    /// Whether a person dropped it when it was dead.
+    pub forgotten: bool,
 }
 
 impl Record {
@@ -37,6 +39,7 @@ impl Record {
             cancelled: false,
             dead: None,
             attempts: Vec::new(),
+            forgotten: false,
         }
     }
 

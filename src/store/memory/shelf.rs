@@ -1,7 +1,7 @@
 //! All state of the memory store, and every change of it.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -20,31 +20,31 @@ use crate::{
 /// Notifications and tasks, and what they wait for.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    notifications: HashMap<NotificationId, Entry, FixedState>,
-    waiting: WaitingTasks,
+    pub(super) notifications: HashMap<NotificationId, Entry, FixedState>,
+    pub(super) waiting: WaitingTasks,
     finished: VecDeque<(SystemTime, NotificationId)>,
     keys: HashMap<Arc<str>, (u64, NotificationId)>,
     key_ages: VecDeque<(SystemTime, Arc<str>)>,
-    counts: Counts,
+    pub(super) counts: Counts,
     next_token: u64,
-    arrivals: Option<ArrivalSender>,
+    pub(super) arrivals: Option<ArrivalSender>,
     limits: MemoryLimits,
 }
 
 /// A notification; it lies under an id of our own making, so its map needs no keyed hash.
 #[derive(Debug)]
-enum Entry {
+pub enum Entry {
     /// With tasks that are not final.
     Open(OpenEntry),
-    /// Only what became of it is kept: its message is free again.
-    Finished(Arc<Outcome>),
+    /// Only what became of it is kept: its message is free again, unless a task of it is dead and may be requeued.
+    Finished(Arc<Outcome>, Option<Box<OpenEntry>>),
 }
 
 #[derive(Debug)]
-struct OpenEntry {
-    head: Arc<Head>,
-    records: Box<[Record]>,
-    unfinished: usize,
+pub struct OpenEntry {
+    pub head: Arc<Head>,
+    pub records: Box<[Record]>,
+    pub unfinished: usize,
 }
 
 impl Shelf {
@@ -196,7 +196,7 @@ impl Shelf {
     pub fn find(&self, notification: NotificationId) -> Option<Arc<Outcome>> {
         match self.notifications.get(&notification)? {
             Entry::Open(entry) => Some(Arc::new(entry.outcome())),
-            Entry::Finished(outcome) => Some(outcome.clone()),
+            Entry::Finished(outcome, _) => Some(outcome.clone()),
         }
     }
 
@@ -232,8 +232,13 @@ impl Shelf {
         if entry.unfinished > 0 {
             return None;
         }
-        let outcome = Arc::new(entry.final_outcome());
-        *stored = Entry::Finished(outcome.clone());
+        let dead = entry.records.iter().any(|record| record.state == TaskState::Dead);
+        let outcome = Arc::new(if dead { entry.outcome() } else { entry.final_outcome() });
+        if let Entry::Open(open) = std::mem::replace(stored, Entry::Finished(outcome.clone(), None))
+            && dead
+        {
+            *stored = Entry::Finished(outcome.clone(), Some(Box::new(open)));
+        }
         self.finished.push_back((wall, task.head.id));
         Some(outcome)
     }
@@ -246,7 +251,12 @@ impl Shelf {
                 break;
             }
             self.finished.pop_front();
-            self.notifications.remove(&id);
+            // One that was requeued is not finished any more.
+            if let hash_map::Entry::Occupied(entry) = self.notifications.entry(id)
+                && matches!(entry.get(), Entry::Finished(..))
+            {
+                entry.remove();
+            }
         }
         while self.key_ages.front().is_some_and(|(at, _)| older(*at, IDEMPOTENCY_WINDOW)) {
             if let Some((_, key)) = self.key_ages.pop_front() {
@@ -265,8 +275,8 @@ impl OpenEntry {
         Outcome { id: self.head.id, correlation_id: self.head.correlation_id(), targets }
     }
 
-    fn outcome(&self) -> Outcome {
-        let targets = self.records.iter().map(Record::outcome).collect();
+    pub fn outcome(&self) -> Outcome {
+        let targets = self.records.iter().filter(|record| !record.forgotten).map(Record::outcome).collect();
         Outcome { id: self.head.id, correlation_id: self.head.correlation_id(), targets }
     }
 }
@@ -274,7 +284,7 @@ impl OpenEntry {
 fn record<'a>(notifications: &'a mut Notifications, task: &Task) -> Option<&'a mut Record> {
     match notifications.get_mut(&task.head.id)? {
         Entry::Open(entry) => entry.records.get_mut(task.index as usize),
-        Entry::Finished(_) => None,
+        Entry::Finished(..) => None,
     }
 }
 

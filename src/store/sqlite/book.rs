@@ -152,6 +152,13 @@ impl Book {
         Some(unfinished)
     }
 
+    /// A task of a notification that was final is so no more.
+    pub fn reopen_one(&mut self, first: i64) {
+        if let Some(fanout) = self.fanouts.get(&first).copied() {
+            self.set_fanout(first, Some(Fanout { unfinished: fanout.unfinished + 1, ..fanout }));
+        }
+    }
+
     /// Takes in a lane that was just written.
     pub fn add_lane(&mut self, number: i64, key: crate::task::LaneKey) {
         self.lanes.insert(number, key);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::task::LaneKey;
+use crate::task::{LaneKey, PlatformName};
 
 /// Lanes by number.
 #[derive(Debug, Default)]
@@ -44,6 +44,11 @@ impl Lanes {
     /// The lane with this number.
     pub fn key(&self, number: i64) -> Option<&LaneKey> {
         self.keys.get(&number)
+    }
+
+    /// The numbers of a platform's lanes.
+    pub fn of_platform(&self, platform: &PlatformName) -> impl Iterator<Item = i64> {
+        self.keys.iter().filter(move |(_, key)| key.platform == *platform).map(|(number, _)| *number)
     }
 
     /// Whether a task waits on it that could be claimed.

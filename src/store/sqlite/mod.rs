@@ -14,6 +14,8 @@
 //! | `session` | one transaction after another, and its statements |
 //! | `book`, `lanes` | what is known without asking: claims, counts, lanes |
 //! | `enqueue`, `claim`, `settle`, `find` | the calls |
+//! | `list` | pages of tasks, read on a connection of their own |
+//! | `letters` | dead letters: requeued, or forgotten |
 //! | `prune` | forgetting what is finished and old |
 //! | `rows`, `schema.sql` | the tables, and how their rows are read |
 //! | `failure` | what the database says, and what callers are told |
@@ -24,6 +26,8 @@ mod enqueue;
 mod failure;
 mod find;
 mod lanes;
+mod letters;
+mod list;
 mod open;
 mod prune;
 mod rows;
@@ -32,6 +36,7 @@ mod settle;
 mod writer;
 
 use std::{
+    collections::HashSet,
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -44,13 +49,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::{
     failure::Failure,
+    list::List,
     open::Owner,
     session::Session,
     writer::{Call, Returning, Shared},
 };
 use super::{
-    ArrivalSender, Cancelled, Claimed, Counts, Credits, Durability, Enqueued, LeaseToken, OpenError, Released, Settled,
-    Settlement, Store, StoreError, Submission, UrlPlatform, codec,
+    ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Enqueued, LeaseToken, OpenError, Page, Released,
+    Settled, Settlement, Store, StoreError, Submission, TaskFilter, UrlPlatform, codec,
 };
 use crate::{
     clock::Clock,
@@ -191,6 +197,26 @@ impl Store for SqliteStore {
 
     async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError> {
         self.call(move |session| Ok(session.find(notification)?.map(Arc::new))).await
+    }
+
+    async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
+        let after = after.map(|cursor| cursor.0.parse::<i64>()).transpose();
+        let after = after.map_err(|_| StoreError::Cursor)?;
+        let claimed: HashSet<i64> = self.call(|session| Ok(session.book.claimed().map(|leased| leased.seq).collect())).await?;
+        let (filter, path) = (filter.clone(), self.options.path.clone());
+        let read = move || list::page(&path, &List { filter: &filter, after, max, claimed: &claimed });
+        let read = tokio::task::spawn_blocking(read).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        read.map_err(Failure::told)
+    }
+
+    async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
+        let filter = filter.clone();
+        self.call(move |session| session.requeue(&filter, max)).await
+    }
+
+    async fn drop_dead(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
+        let filter = filter.clone();
+        self.call(move |session| session.drop_dead(&filter, max)).await
     }
 
     async fn prune(&self) -> Result<bool, StoreError> {

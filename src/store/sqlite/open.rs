@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::{book::Book, failure::Failure, lanes::Lanes, rows::state};
 use crate::{
-    store::{Counts, Durability, OpenError, UrlPlatform, rank::Ranks},
+    store::{Counts, Durability, OpenError, UrlPlatform, codec, rank::Ranks},
     task::{LaneKey, PlatformName},
 };
 
@@ -203,14 +203,7 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
 }
 
 fn read_book(db: &Connection) -> Result<Book, Failure> {
-    let mut lanes = Lanes::default();
-    let mut select = db.prepare("SELECT id, platform, part FROM lane")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let platform = PlatformName::internal(row.get::<_, String>(1)?);
-        let part = crate::store::codec::shared(row.get(2)?);
-        lanes.insert(row.get(0)?, LaneKey { platform, part });
-    }
+    let mut lanes = read_lanes(db)?;
     lanes.set_all_ready();
     let number = |row: &rusqlite::Row<'_>, index| row.get::<_, i64>(index).map(|count| u64::try_from(count).unwrap_or_default());
     let columns = "epoch, accepted, waiting, delivered, dead, cancelled, expired, stale";
@@ -245,4 +238,16 @@ pub fn urls(db: &Connection) -> rusqlite::Result<Vec<UrlPlatform>> {
         Ok(UrlPlatform { name, url: Arc::new(Secret::new(row.get::<_, String>(1)?)), trusted: row.get(2)? })
     };
     select.query_map([], read)?.collect()
+}
+
+/// All lanes of the file.
+pub fn read_lanes(db: &Connection) -> rusqlite::Result<Lanes> {
+    let mut lanes = Lanes::default();
+    let mut select = db.prepare("SELECT id, platform, part FROM lane")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let platform = PlatformName::internal(row.get::<_, String>(1)?);
+        lanes.insert(row.get(0)?, LaneKey { platform, part: codec::shared(row.get(2)?) });
+    }
+    Ok(lanes)
 }

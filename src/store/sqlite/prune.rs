@@ -22,7 +22,7 @@ impl Session<'_> {
         let looked_at = found.len() as i64;
         let mut forgotten = 0;
         for (first, tasks, id) in found {
-            self.pruned_to = first;
+            self.pruned_to = id;
             let open = "SELECT count(*) FROM task WHERE seq >= ?1 AND seq < ?1 + ?2 AND (state < 10 OR ended > ?3)";
             let end = params![first, tasks, self.now.saturating_sub(age)];
             if self.db.prepare_cached(open)?.query_row(end, |row| row.get::<_, i64>(0))? > 0 {
@@ -34,7 +34,7 @@ impl Session<'_> {
         }
         if looked_at < SLICE {
             // The next slice begins anew: what was open may have ended.
-            self.pruned_to = 0;
+            self.pruned_to = [0; 16];
         }
         if forgotten > 0 {
             let mut give_back = self.db.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
@@ -46,9 +46,7 @@ impl Session<'_> {
 
     /// The next notifications that were accepted before `cutoff`, with their tasks: the first, and how many.
     fn candidates(&self, cutoff: i64) -> Result<Vec<(i64, i64, [u8; 16])>, Failure> {
-        let sql = "SELECT task.seq, notification.tasks, notification.id, notification.accepted \
-                   FROM task JOIN notification ON notification.id = task.notification \
-                   WHERE task.seq > ?1 AND task.place = 0 ORDER BY task.seq LIMIT ?2";
+        let sql = "SELECT first, tasks, id, accepted FROM notification WHERE id > ?1 ORDER BY id LIMIT ?2";
         let mut select = self.db.prepare_cached(sql)?;
         let mut rows = select.query(params![self.pruned_to, SLICE])?;
         let mut found = Vec::new();

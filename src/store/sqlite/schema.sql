@@ -39,7 +39,7 @@ CREATE INDEX task_ready   ON task (lane, rank) WHERE state = 2 AND due = 0;
 CREATE INDEX task_due     ON task (due)        WHERE state = 2 AND due > 0;
 CREATE INDEX task_expires ON task (expires)    WHERE state = 2 AND expires IS NOT NULL;
 CREATE INDEX task_alone   ON task (rank)       WHERE state = 4;
-CREATE INDEX task_dead    ON task (ended)      WHERE state = 11;
+CREATE INDEX task_dead    ON task (state)      WHERE state = 11;
 
 CREATE TABLE lane (
   id       INTEGER PRIMARY KEY,

@@ -69,8 +69,8 @@ pub struct Session<'c> {
     pub wall: SystemTime,
     /// The same in nanoseconds.
     pub now: i64,
-    /// The task up to which the last slice was pruned.
-    pub pruned_to: i64,
+    /// The notification up to which the last slice was pruned.
+    pub pruned_to: [u8; 16],
     arrivals: Option<ArrivalSender>,
     group: Group,
 }
@@ -78,7 +78,16 @@ pub struct Session<'c> {
 impl<'c> Session<'c> {
     pub fn new(db: &'c Connection, book: Book) -> rusqlite::Result<Self> {
         let wall = SystemTime::UNIX_EPOCH;
-        Ok(Self { db, sql: Statements::new(db)?, book, wall, now: 0, pruned_to: 0, arrivals: None, group: Group::default() })
+        Ok(Self {
+            db,
+            sql: Statements::new(db)?,
+            book,
+            wall,
+            now: 0,
+            pruned_to: [0; 16],
+            arrivals: None,
+            group: Group::default(),
+        })
     }
 
     /// Before anything else of a group.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use notifyhub::{
     Counts, Durability, NotificationId, Outcome,
     store::{
-        ArrivalSender, Cancelled, Claimed, Credits, Enqueued, LeaseToken, MemoryLimits, MemoryStore, Released, Settled,
-        Settlement, Store, StoreError, Submission,
+        ArrivalSender, Cancelled, Claimed, Credits, Cursor, Enqueued, LeaseToken, MemoryLimits, MemoryStore, Page, Released,
+        Settled, Settlement, Store, StoreError, Submission, TaskFilter,
     },
     task::Task,
 };
@@ -95,6 +95,18 @@ impl Store for GatedStore {
 
     async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError> {
         self.store.find(notification).await
+    }
+
+    async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
+        self.store.list(filter, after, max).await
+    }
+
+    async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
+        self.store.requeue(filter, max).await
+    }
+
+    async fn drop_dead(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
+        self.store.drop_dead(filter, max).await
     }
 
     async fn prune(&self) -> Result<bool, StoreError> {
