@@ -70,7 +70,7 @@ pub struct Which {
     /// For this platform
     #[arg(long, value_name = "NAME")]
     platform: Option<PlatformName>,
-    /// Dead for this reason: out_of_attempts, invalid_recipient, …
+    /// Dead for this reason, such as `out_of_attempts`
     #[arg(long, value_name = "WORD")]
     reason: Option<String>,
     /// Accepted within this time
