@@ -181,7 +181,7 @@ pub fn write_attempt(attempt: &Attempt) -> String {
 
 /// Attempts, one per line.
 pub fn read_attempts(text: &str) -> Result<Vec<Attempt>, Damaged> {
-    text.lines().map(read_attempt).collect()
+    text.lines().filter(|line| !line.trim().is_empty()).map(read_attempt).collect()
 }
 
 fn read_attempt(line: &str) -> Result<Attempt, Damaged> {

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::lanes::Lanes;
 use crate::store::{Counts, LeaseToken, rank::Ranks};
 
@@ -47,14 +49,14 @@ enum Undo {
 pub struct Book {
     pub counts: Counts,
     pub lanes: Lanes,
-    /// When the next task becomes due, as far as is known; 0 where it must be looked up.
-    pub next_due: i64,
+    /// When the next waiting task becomes due or expires, as far as is known; 0 where it must be looked up.
+    pub next_wake: i64,
     /// The order within lanes.
     pub ranks: Ranks,
-    leases: HashMap<LeaseToken, Leased>,
-    tokens: HashMap<i64, LeaseToken>,
-    fanouts: HashMap<i64, Fanout>,
-    batches: HashMap<i64, u32>,
+    leases: HashMap<LeaseToken, Leased, RandomState>,
+    tokens: HashMap<i64, LeaseToken, RandomState>,
+    fanouts: HashMap<i64, Fanout, RandomState>,
+    batches: HashMap<i64, u32, RandomState>,
     last_token: u64,
     last_seq: i64,
     last_batch: i64,
@@ -195,7 +197,7 @@ impl Book {
         }
         // Hints; they are looked up again.
         self.lanes.set_all_ready();
-        self.next_due = 0;
+        self.next_wake = 0;
     }
 
     fn set_fanout(&mut self, first: i64, fanout: Option<Fanout>) {
@@ -209,7 +211,7 @@ impl Book {
     }
 }
 
-fn put<V>(map: &mut HashMap<i64, V>, key: i64, value: Option<V>) {
+fn put<V>(map: &mut HashMap<i64, V, RandomState>, key: i64, value: Option<V>) {
     match value {
         Some(value) => _ = map.insert(key, value),
         None => _ = map.remove(&key),

@@ -15,21 +15,17 @@ use crate::{
     task::{DeadReason, NotificationId, Task, TaskState},
 };
 
-/// Tasks whose time has come that are moved to their lanes in one call at most.
-const PROMOTED_MAX: i64 = 4096;
-
-/// Expired tasks claimed in one call at most.
-const EXPIRED_MAX: usize = 4096;
+/// Tasks whose moment has come that are looked at in one call at most.
+const WOKEN_MAX: usize = 4096;
 
 impl Session<'_> {
     /// Claims due tasks within `credits`, and what has expired.
     pub fn claim(&mut self, credits: &Credits) -> Result<Claimed, Failure> {
         let mut claimed = Claimed::default();
         let mut heads = Heads::new();
-        for seq in self.expired()? {
+        for seq in self.awake()? {
             self.claim_one(seq, &mut heads, &mut claimed)?;
         }
-        self.promote()?;
         if let Some(seq) = self.quarantined(credits)? {
             self.claim_one(seq, &mut heads, &mut claimed)?;
         }
@@ -55,7 +51,8 @@ impl Session<'_> {
             }
         }
         claimed.left = self.book.lanes.ready().filter_map(|lane| self.book.lanes.key(lane).cloned()).collect();
-        claimed.next_due = self.next_moment()?.map(codec::moment);
+        self.book.next_wake = self.next_wake()?;
+        claimed.next_due = Some(self.book.next_wake).filter(|wake| *wake < i64::MAX).map(codec::moment);
         Ok(claimed)
     }
 
@@ -79,7 +76,7 @@ impl Session<'_> {
 
     /// The first `count` tasks that wait on a lane.
     fn waiting(&self, lane: i64, count: usize) -> Result<Vec<i64>, Failure> {
-        let sql = "SELECT seq FROM task WHERE state = 2 AND due = 0 AND lane = ?1 ORDER BY rank, seq";
+        let sql = "SELECT seq FROM task WHERE state = 2 AND lane = ?1 ORDER BY rank, seq";
         let mut select = self.db.prepare_cached(sql)?;
         let mut rows = select.query([lane])?;
         let mut found = Vec::new();
@@ -115,58 +112,61 @@ impl Session<'_> {
         Ok(!self.waiting(lane, 1)?.is_empty())
     }
 
-    /// Tasks that wait and have expired.
-    fn expired(&self) -> Result<Vec<i64>, Failure> {
-        let sql = "SELECT seq FROM task WHERE state = 2 AND expires IS NOT NULL AND expires <= ?1 ORDER BY expires";
+    /// Wakes what has become due: it waits on its lane from now on. Returns what has expired instead, and is not claimed.
+    pub fn awake(&mut self) -> Result<Vec<i64>, Failure> {
+        let mut expired = Vec::new();
+        if self.book.next_wake > self.now {
+            return Ok(expired);
+        }
+        for (seq, due, lane, expires) in self.woken()? {
+            if expires.is_some_and(|expires| expires <= self.now) {
+                expired.push(seq);
+                continue;
+            }
+            debug_assert!(due <= self.now);
+            let mut update = self.db.prepare_cached("UPDATE task SET state = 2, due = 0, wake = ?2 WHERE seq = ?1")?;
+            update.execute(params![seq, expires.unwrap_or_default()])?;
+            self.book.lanes.set_ready(lane, true);
+        }
+        self.book.next_wake = self.next_wake()?;
+        Ok(expired)
+    }
+
+    /// Waiting tasks whose moment has come, but for those that are claimed: number, due time, lane, expiry.
+    fn woken(&self) -> Result<Vec<(i64, i64, i64, Option<i64>)>, Failure> {
+        let sql = "SELECT task.seq, task.due, task.lane, notification.expires FROM task \
+                   JOIN notification ON notification.id = task.notification WHERE wake > 0 AND wake <= ?1 ORDER BY wake";
         let mut select = self.db.prepare_cached(sql)?;
         let mut rows = select.query([self.now])?;
-        let mut found = Vec::new();
-        while found.len() < EXPIRED_MAX
+        let mut woken = Vec::new();
+        while woken.len() < WOKEN_MAX
             && let Some(row) = rows.next()?
         {
             let seq = row.get(0)?;
             if self.book.token_of(seq).is_none() {
-                found.push(seq);
+                woken.push((seq, row.get(1)?, row.get(2)?, row.get(3)?));
             }
         }
-        Ok(found)
+        Ok(woken)
     }
 
-    /// Moves what has become due to its lane.
-    pub fn promote(&mut self) -> Result<(), Failure> {
-        if self.book.next_due > self.now {
-            return Ok(());
-        }
-        let sql = "UPDATE task SET due = 0 WHERE seq IN \
-                   (SELECT seq FROM task WHERE state = 2 AND due > 0 AND due <= ?1 ORDER BY due LIMIT ?2) RETURNING lane";
-        let mut update = self.db.prepare_cached(sql)?;
-        let lanes: Vec<i64> = update.query_map(params![self.now, PROMOTED_MAX], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        lanes.into_iter().for_each(|lane| self.book.lanes.set_ready(lane, true));
-        self.book.next_due = self.next_due()?;
-        Ok(())
-    }
-
-    /// When the next task becomes due; the end of time if none does.
-    fn next_due(&self) -> Result<i64, Failure> {
-        let mut select = self.db.prepare_cached("SELECT min(due) FROM task WHERE state = 2 AND due > 0")?;
-        Ok(select.query_row([], |row| row.get::<_, Option<i64>>(0))?.unwrap_or(i64::MAX))
-    }
-
-    /// When the next task becomes due or expires.
-    fn next_moment(&mut self) -> Result<Option<i64>, Failure> {
-        self.book.next_due = self.next_due()?;
-        let sql = "SELECT expires, seq FROM task WHERE state = 2 AND expires IS NOT NULL AND expires > ?1 ORDER BY expires";
-        let mut select = self.db.prepare_cached(sql)?;
-        let mut rows = select.query([self.now])?;
-        let mut expiry = None;
+    /// When the next task that is not claimed wakes; the end of time if none does.
+    fn next_wake(&self) -> Result<i64, Failure> {
+        let mut select = self.db.prepare_cached("SELECT wake, seq FROM task WHERE wake > 0 ORDER BY wake")?;
+        let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             if self.book.token_of(row.get(1)?).is_none() {
-                expiry = Some(row.get(0)?);
-                break;
+                return Ok(row.get(0)?);
             }
         }
-        let due = Some(self.book.next_due).filter(|due| *due < i64::MAX);
-        Ok(due.into_iter().chain(expiry).min())
+        Ok(i64::MAX)
+    }
+
+    /// Takes into account that a task wakes then; 0 is never.
+    pub fn wake_at(&mut self, wake: i64) {
+        if wake > 0 {
+            self.book.next_wake = self.book.next_wake.min(wake);
+        }
     }
 
     /// Claims one task. One whose row is damaged is dead: the others go on.
@@ -226,7 +226,7 @@ impl Session<'_> {
     /// Ends a task that cannot be read.
     fn bury(&mut self, seq: i64, failure: &Failure) -> Result<(), Failure> {
         tracing::error!(error = %failure, seq, "a stored task cannot be read: it is dead");
-        let mut update = self.db.prepare_cached("UPDATE task SET state = ?2, dead = ?3, ended = ?4 WHERE seq = ?1")?;
+        let mut update = self.db.prepare_cached("UPDATE task SET state = ?2, wake = 0, dead = ?3, ended = ?4 WHERE seq = ?1")?;
         update.execute(params![seq, super::rows::final_code(TaskState::Dead), DeadReason::Damaged.as_str(), self.now])?;
         self.book.counts.waiting -= 1;
         self.book.counts.dead += 1;

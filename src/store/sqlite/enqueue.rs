@@ -19,7 +19,11 @@ impl Session<'_> {
     /// Stores submissions, each with all its tasks.
     pub fn enqueue(&mut self, submissions: &[Submission], waiting_max: u64) -> Result<Vec<Enqueued>, Failure> {
         // What has become due by now is older than what comes.
-        self.promote()?;
+        if !self.awake()?.is_empty() {
+            // They are ended by the next claim, which the bell asks for.
+            self.book.next_wake = 0;
+            self.ring();
+        }
         let mut known = Vec::with_capacity(submissions.len());
         let mut added = 0;
         for submission in submissions {
@@ -99,19 +103,23 @@ impl Session<'_> {
         }
         self.book.counts.accepted += tasks as u64;
         let rank = self.book.ranks.next(head.accepted_at, message.priority);
-        self.place(&submission.tasks, first, rank, expires)
+        self.place(&submission.tasks, first, rank, (accepted, expires.unwrap_or_default()))
     }
 
     /// Hands the tasks of one notification straight to the dispatcher if it has room and nothing older waits on their
     /// lanes; else they wait.
-    fn place(&mut self, tasks: &[Arc<Task>], first: i64, rank: i64, expires: Option<i64>) -> Result<(), Failure> {
+    fn place(&mut self, tasks: &[Arc<Task>], first: i64, rank: i64, (accepted, expires): (i64, i64)) -> Result<(), Failure> {
         let due = tasks.first().and_then(|task| task.head.not_before).map(codec::nanos).filter(|due| *due > self.now);
         let lanes: Result<Vec<_>, _> = tasks.iter().map(|task| self.lane(&task.lane)).collect();
         let lanes = lanes?;
         let nothing_older = lanes.iter().all(|lane| !self.book.lanes.is_ready(*lane));
         let straight = due.is_none() && nothing_older && self.reserve(tasks.len());
         let count = tasks.len() as i64;
-        let code = if straight { state::HANDED } else { state::WAITING };
+        let (code, wake) = match due {
+            _ if straight => (state::HANDED, 0),
+            Some(due) => (state::SCHEDULED, wake(due, expires)),
+            None => (state::WAITING, expires),
+        };
         for (seq, (task, lane)) in (first..).zip(tasks.iter().zip(lanes)) {
             self.sql.insert_task.execute(params![
                 seq,
@@ -122,7 +130,8 @@ impl Session<'_> {
                 code,
                 rank,
                 due.unwrap_or_default(),
-                expires,
+                wake,
+                accepted,
             ])?;
             if straight {
                 let batch = self.journal(seq);
@@ -133,9 +142,9 @@ impl Session<'_> {
                 self.hand_over(Lease { token, task: task.clone(), counted: 0, tries: 0 });
             } else {
                 self.book.counts.waiting += 1;
-                match due {
-                    Some(due) => self.book.next_due = self.book.next_due.min(due),
-                    None => self.book.lanes.set_ready(lane, true),
+                self.wake_at(wake);
+                if due.is_none() {
+                    self.book.lanes.set_ready(lane, true);
                 }
                 self.ring();
             }
@@ -154,4 +163,9 @@ impl Session<'_> {
         self.book.add_lane(number, key.clone());
         Ok(number)
     }
+}
+
+/// When a task wakes that is due at `due` and expires at `expires`, 0 being never.
+pub fn wake(due: i64, expires: i64) -> i64 {
+    if expires > 0 { due.min(expires) } else { due }
 }

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use foldhash::fast::RandomState;
+
 use crate::task::{LaneKey, PlatformName};
 
 /// Lanes by number.
 #[derive(Debug, Default)]
 pub struct Lanes {
-    keys: HashMap<i64, LaneKey>,
-    numbers: HashMap<LaneKey, i64>,
+    keys: HashMap<i64, LaneKey, RandomState>,
+    numbers: HashMap<LaneKey, i64, RandomState>,
     /// Those on which a task waits that is due and not claimed.
     ready: BTreeSet<i64>,
     last: i64,

@@ -22,11 +22,13 @@ impl Session<'_> {
         let rank = self.book.ranks.next(self.wall, Default::default());
         for (seq, task) in &dead {
             let place = i64::from(task.outcome.task.index().unwrap_or_default());
-            let sql = "UPDATE task SET state = ?2, dead = NULL, ended = NULL, due = 0, rank = ?3, counted = 0, crashes = 0 \
+            let sql = "UPDATE task SET state = ?2, dead = NULL, due = 0, rank = ?3, counted = 0, crashes = 0, \
+                       wake = coalesce((SELECT expires FROM notification WHERE id = task.notification), 0) \
                        WHERE seq = ?1 RETURNING lane";
             let lane = self.db.prepare_cached(sql)?.query_row(params![seq, state::WAITING, rank], |row| row.get(0))?;
             self.book.reopen_one(seq - place);
             self.book.lanes.set_ready(lane, true);
+            self.book.next_wake = 0;
             self.book.counts.dead -= 1;
             self.book.counts.waiting += 1;
         }

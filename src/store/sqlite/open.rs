@@ -177,8 +177,8 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
     let mut recovered = 0;
     {
         let mut update = transaction.prepare(
-            "UPDATE task SET crashes = crashes + 1, due = 0, state = CASE WHEN crashes + 1 >= ?2 THEN ?3 ELSE ?4 END \
-             WHERE seq = ?1 AND state < 10",
+            "UPDATE task SET crashes = crashes + 1, due = 0, state = CASE WHEN crashes + 1 >= ?2 THEN ?3 ELSE ?4 END, \
+             wake = coalesce((SELECT expires FROM notification WHERE id = task.notification), 0) WHERE seq = ?1 AND state < 10",
         )?;
         let seqs = claimed.iter().flat_map(|packed| packed.chunks_exact(8));
         for seq in seqs.map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight bytes"))) {
@@ -186,7 +186,7 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
         }
     }
     let poisoned = transaction.execute(
-        "UPDATE task SET state = ?1, dead = ?2, ended = ?3 WHERE state = 4 AND crashes >= ?4",
+        "UPDATE task SET state = ?1, wake = 0, dead = ?2, ended = ?3 WHERE state = 4 AND crashes >= ?4",
         params![state::DEAD, crate::task::DeadReason::Poison.as_str(), now, DEAD_AFTER],
     )?;
     transaction.execute("UPDATE counts SET waiting = waiting - ?1, dead = dead + ?1, epoch = epoch + 1", [poisoned as i64])?;

@@ -13,12 +13,14 @@ use crate::{
 /// States as they are stored; from 10 on they are final. None is 0 or 1: these take no byte of their own, and a row should
 /// not change its size.
 pub mod state {
-    /// Waits: for its time if it is due later, else for a claim; the claim itself is not written into the row.
+    /// Is due and waits for a claim; the claim itself is not written into the row.
     pub const WAITING: i64 = 2;
     /// Was handed over as soon as it was stored.
     pub const HANDED: i64 = 3;
     /// Waits, and runs alone: processes died while they had it.
     pub const QUARANTINED: i64 = 4;
+    /// Waits for its time.
+    pub const SCHEDULED: i64 = 5;
     /// The platform accepted it.
     pub const DELIVERED: i64 = 10;
     /// It failed for good.
@@ -44,7 +46,7 @@ pub fn final_code(of: TaskState) -> i64 {
 pub fn task_state(code: i64, claimed: bool) -> Result<TaskState, Failure> {
     Ok(match code {
         state::WAITING | state::HANDED | state::QUARANTINED if claimed => TaskState::Leased,
-        state::WAITING | state::HANDED | state::QUARANTINED => TaskState::Waiting,
+        state::WAITING | state::HANDED | state::QUARANTINED | state::SCHEDULED => TaskState::Waiting,
         state::DELIVERED => TaskState::Delivered,
         state::DEAD => TaskState::Dead,
         state::CANCELLED => TaskState::Cancelled,
@@ -156,14 +158,14 @@ pub type Heads = HashMap<NotificationId, HeadRow>;
 pub fn outcome(row: &Row<'_>, lanes: &Lanes, claimed: impl Fn(i64) -> bool) -> Result<TargetOutcome, Failure> {
     let task = TaskRow::read(row)?;
     let lane = lanes.key(task.lane).ok_or_else(|| Failure::damaged(format!("task {} lies on no lane", task.seq)))?;
-    let attempts = row.get::<_, Option<String>>(9)?;
+    let attempts = row.get::<_, String>(9)?;
     Ok(TargetOutcome {
         task: task.notification.task(task.place),
         platform: lane.platform.clone(),
         recipient: codec::shared(task.recipient),
         state: task_state(task.state, claimed(task.seq))?,
         dead: row.get::<_, Option<String>>(8)?.map(|word| codec::read_reason(&word)).transpose()?,
-        attempts: codec::read_attempts(attempts.as_deref().unwrap_or_default())?,
+        attempts: codec::read_attempts(&attempts)?,
     })
 }
 

@@ -17,7 +17,8 @@ CREATE TABLE notification (
   checksum    INTEGER NOT NULL    -- CRC-32 of what is said
 ) STRICT, WITHOUT ROWID;
 
--- One notification for one target.
+-- One notification for one target. A row is as long when it is accepted as when it is ended after one attempt: ending it
+-- moves nothing.
 CREATE TABLE task (
   seq          INTEGER PRIMARY KEY,
   notification BLOB NOT NULL,
@@ -27,19 +28,17 @@ CREATE TABLE task (
   state        INTEGER NOT NULL,
   rank         INTEGER NOT NULL,  -- the order within its lane
   due          INTEGER NOT NULL,  -- 0: now
-  expires      INTEGER,
+  wake         INTEGER NOT NULL,  -- when it is due or expires, whichever comes first, while it waits; 0: never
   counted      INTEGER NOT NULL DEFAULT 0,  -- attempts that counted
   tries        INTEGER NOT NULL DEFAULT 0,  -- all attempts
   crashes      INTEGER NOT NULL DEFAULT 0,  -- processes that died while they had it
   dead         TEXT,
-  ended        INTEGER,
-  attempts     TEXT               -- JSON, one line each
+  ended        INTEGER NOT NULL,  -- before it has: when it was accepted
+  attempts     TEXT NOT NULL      -- JSON, one line each, and room for the first
 ) STRICT;
-CREATE INDEX task_ready   ON task (lane, rank) WHERE state = 2 AND due = 0;
-CREATE INDEX task_due     ON task (due)        WHERE state = 2 AND due > 0;
-CREATE INDEX task_expires ON task (expires)    WHERE state = 2 AND expires IS NOT NULL;
-CREATE INDEX task_alone   ON task (rank)       WHERE state = 4;
-CREATE INDEX task_dead    ON task (state)      WHERE state = 11;
+CREATE INDEX task_open  ON task (state, lane, rank) WHERE state = 2 OR state = 4;
+CREATE INDEX task_timed ON task (wake)              WHERE wake > 0;
+CREATE INDEX task_dead  ON task (state)             WHERE state = 11;
 
 CREATE TABLE lane (
   id       INTEGER PRIMARY KEY,

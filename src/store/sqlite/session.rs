@@ -10,13 +10,16 @@ use rusqlite::{Connection, Statement, params};
 use super::{book::Book, failure::Failure};
 use crate::store::{ArrivalSender, Counts, Lease, codec::nanos};
 
+/// Room for a first attempt in a task's row, in bytes.
+pub const ATTEMPT_ROOM: usize = 96;
+
 /// The statements every delivery needs.
 pub struct Statements<'c> {
     pub begin: Statement<'c>,
     pub commit: Statement<'c>,
     pub insert_notification: Statement<'c>,
     pub insert_task: Statement<'c>,
-    pub finish_first: Statement<'c>,
+    pub deliver: Statement<'c>,
     pub insert_claim: Statement<'c>,
     pub delete_claim: Statement<'c>,
     pub write_counts: Statement<'c>,
@@ -31,12 +34,12 @@ impl<'c> Statements<'c> {
                 "INSERT INTO notification (id, first, tasks, accepted, not_before, expires, correlation, style, kind, title, body, \
                  extras, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?,
-            insert_task: db.prepare(
-                "INSERT INTO task (seq, notification, place, lane, recipient, state, rank, due, expires) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?,
-            finish_first: db
-                .prepare("UPDATE task SET state = ?2, dead = ?3, ended = ?4, tries = ?5, attempts = ?6 WHERE seq = ?1")?,
+            insert_task: db.prepare(&format!(
+                "INSERT INTO task (seq, notification, place, lane, recipient, state, rank, due, wake, ended, attempts) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '{:ATTEMPT_ROOM$}')",
+                ""
+            ))?,
+            deliver: db.prepare("UPDATE task SET state = 10, ended = ?2, tries = ?3, attempts = ?4 WHERE seq = ?1")?,
             insert_claim: db.prepare("INSERT INTO claim (batch, tasks) VALUES (?1, ?2)")?,
             delete_claim: db.prepare("DELETE FROM claim WHERE batch = ?1")?,
             write_counts: db.prepare(

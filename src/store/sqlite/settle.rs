@@ -6,9 +6,10 @@ use rusqlite::params;
 
 use super::{
     book::Leased,
+    enqueue::wake,
     failure::Failure,
     rows::{final_code, state},
-    session::Session,
+    session::{ATTEMPT_ROOM, Session},
 };
 use crate::{
     store::{ATTEMPTS_MAX, LeaseToken, Released, Settled, Settlement, codec},
@@ -33,8 +34,13 @@ impl Session<'_> {
         };
         let tries = leased.tries + u32::from(settlement.attempt.is_some());
         let attempts = self.attempts(settlement, &leased)?;
-        let dead_word = dead.map(DeadReason::as_str);
-        self.sql.finish_first.execute(params![leased.seq, final_code(state), dead_word, self.now, tries, attempts])?;
+        if state == TaskState::Delivered && settlement.task.head.expires_at.is_none() {
+            self.sql.deliver.execute(params![leased.seq, self.now, tries, attempts])?;
+        } else {
+            let sql = "UPDATE task SET state = ?2, wake = 0, dead = ?3, ended = ?4, tries = ?5, attempts = ?6 WHERE seq = ?1";
+            let dead = dead.map(DeadReason::as_str);
+            self.db.prepare_cached(sql)?.execute(params![leased.seq, final_code(state), dead, self.now, tries, attempts])?;
+        }
         if self.finish(settlement.token, &leased, state) {
             let outcome = match (leased.tasks, leased.tries) {
                 (1, 0) => alone(settlement, state, dead),
@@ -46,29 +52,29 @@ impl Session<'_> {
     }
 
     /// All attempts of a task, the newest with them, as they are stored.
-    fn attempts(&self, settlement: &Settlement, leased: &Leased) -> Result<Option<String>, Failure> {
-        let newest = settlement.attempt.as_ref().map(codec::write_attempt);
+    fn attempts(&self, settlement: &Settlement, leased: &Leased) -> Result<String, Failure> {
+        let newest = settlement.attempt.as_ref().map(codec::write_attempt).unwrap_or_default();
         if leased.tries == 0 {
-            return Ok(newest);
+            return Ok(format!("{newest:ATTEMPT_ROOM$}"));
         }
         let mut select = self.db.prepare_cached("SELECT attempts FROM task WHERE seq = ?1")?;
-        let earlier: Option<String> = select.query_row([leased.seq], |row| row.get(0))?;
-        let (Some(earlier), Some(newest)) = (&earlier, &newest) else { return Ok(earlier.or(newest)) };
-        let forgotten = earlier.lines().count().saturating_sub(ATTEMPTS_MAX - 1);
-        let mut lines: Vec<&str> = earlier.lines().skip(forgotten).collect();
-        lines.push(newest);
-        Ok(Some(lines.join("\n")))
+        let earlier: String = select.query_row([leased.seq], |row| row.get(0))?;
+        let forgotten = earlier.lines().count().saturating_sub(ATTEMPTS_MAX - usize::from(!newest.is_empty()));
+        let lines = earlier.lines().skip(forgotten).map(str::trim_end).chain([&*newest]);
+        Ok(lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"))
     }
 
     fn retry(&mut self, settlement: &Settlement, leased: &Leased, due: i64, counts: bool) -> Result<(), Failure> {
         let attempts = self.attempts(settlement, leased)?;
         let tries = leased.tries + u32::from(settlement.attempt.is_some());
         let mut update = self.db.prepare_cached(
-            "UPDATE task SET state = ?2, due = ?3, counted = ?4, tries = ?5, attempts = ?6, crashes = 0 WHERE seq = ?1",
+            "UPDATE task SET state = ?2, due = ?3, wake = ?4, counted = ?5, tries = ?6, attempts = ?7, crashes = 0 WHERE seq = ?1",
         )?;
         let counted = leased.counted + u32::from(counts);
-        update.execute(params![leased.seq, state::WAITING, due.max(1), counted, tries, attempts])?;
-        self.book.next_due = self.book.next_due.min(due.max(1));
+        let expires = settlement.task.head.expires_at.map(codec::nanos).unwrap_or_default();
+        let wake = wake(due.max(1), expires);
+        update.execute(params![leased.seq, state::SCHEDULED, due.max(1), wake, counted, tries, attempts])?;
+        self.wake_at(wake);
         self.wait_again(settlement.token);
         Ok(())
     }
@@ -87,8 +93,14 @@ impl Session<'_> {
                 continue;
             }
             if leased.state == state::HANDED {
-                let mut update = self.db.prepare_cached("UPDATE task SET state = ?2 WHERE seq = ?1")?;
-                update.execute(params![leased.seq, state::WAITING])?;
+                let expires = task.head.expires_at.map(codec::nanos).unwrap_or_default();
+                let mut update = self.db.prepare_cached("UPDATE task SET state = 2, wake = ?2 WHERE seq = ?1")?;
+                update.execute(params![leased.seq, expires])?;
+                self.wake_at(expires);
+            }
+            if leased.state == state::WAITING {
+                let expires = task.head.expires_at.map(codec::nanos).unwrap_or_default();
+                self.wake_at(expires);
             }
             self.book.lanes.set_ready(leased.lane, true);
             self.wait_again(*token);
@@ -98,7 +110,7 @@ impl Session<'_> {
 
     /// Ends a task without an attempt.
     pub fn end_unsent(&mut self, seq: i64, state: TaskState) -> Result<(), Failure> {
-        let mut update = self.db.prepare_cached("UPDATE task SET state = ?2, ended = ?3 WHERE seq = ?1")?;
+        let mut update = self.db.prepare_cached("UPDATE task SET state = ?2, wake = 0, ended = ?3 WHERE seq = ?1")?;
         update.execute(params![seq, final_code(state), self.now])?;
         Ok(())
     }
