@@ -49,6 +49,7 @@ pub mod clock;
 pub mod config;
 mod dispatch;
 pub mod event;
+mod failpoint;
 mod hub;
 mod policy;
 mod pool;

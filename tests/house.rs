@@ -7,7 +7,7 @@ use std::{
 
 /// The floors of `src/`, from the ground up. A module imports only from floors strictly below its own.
 const FLOORS: [&[&str]; 11] = [
-    &["clock"],
+    &["clock", "failpoint"],
     &["shutdown", "task"],
     &["config", "event"],
     &["telemetry"],

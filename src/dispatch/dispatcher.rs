@@ -23,6 +23,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::PoolConfig,
+    failpoint::failpoint,
     pool::{PoolEvent, Roster},
     routing::SharedDirectory,
     shutdown::Scope,
@@ -234,6 +235,7 @@ impl Dispatcher {
     /// Gives nothing more out, and takes in only what the store has handed over already: it is leased to this process.
     fn drain(&mut self) {
         self.draining = true;
+        failpoint!("shutdown.drain");
         self.arrivals.close();
     }
 

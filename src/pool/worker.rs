@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    failpoint::failpoint,
     task::TaskId,
     telemetry::{CurrentSend, Pace, WorkerCell, WorkerState},
 };
@@ -276,8 +277,11 @@ impl Drop for Worker {
 }
 
 async fn transmit(parcel: Parcel) -> Answer {
-    match parcel {
+    failpoint!("send.connecting");
+    let answer = match parcel {
         Parcel::One(platform, envelope) => Answer::One(platform.send(&envelope).await),
         Parcel::Batch(platform, envelopes) => Answer::Batch(platform.send_batch(&envelopes).await),
-    }
+    };
+    failpoint!("send.answered");
+    answer
 }

@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod config;
+mod crash;
 mod demo;
 mod engine;
 mod metrics;

@@ -49,7 +49,12 @@ pub fn read(mut reader: impl BufRead, to: &[String]) -> Result<Lines, String> {
     Ok(Lines { notifications, lines })
 }
 
-fn notification(json: &[u8], to: &[String]) -> Result<Notification, String> {
+/// Reads one line; without `to` it goes to `to`.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn notification(json: &[u8], to: &[String]) -> Result<Notification, String> {
     let mut draft = Draft::from_json(json).map_err(|error| error.to_string())?;
     if draft.to.is_empty() {
         draft.to = to.to_vec();

@@ -16,7 +16,7 @@ mod attach;
 mod delivery;
 mod ending;
 mod input;
-mod lines;
+pub(super) mod lines;
 mod queue;
 mod retries;
 mod rows;

@@ -11,6 +11,7 @@ use super::{
     session::Session,
 };
 use crate::{
+    failpoint::failpoint,
     store::{Claimed, Credits, Lease, codec},
     task::{DeadReason, NotificationId, Task, TaskState},
 };
@@ -187,6 +188,7 @@ impl Session<'_> {
         let unfinished = if tasks > 1 && !self.book.knows_fanout(first) { self.unfinished(first, tasks)? } else { tasks };
         let Claimable { seq, state, lane, counted, tries } = *row;
         let batch = self.journal(seq);
+        failpoint!("claim.in_tx");
         let leased = Leased { seq, first, tasks, lane, state, counted, tries, batch, cancelled: false };
         let token = self.book.lease(leased, || unfinished);
         self.book.counts.waiting -= 1;

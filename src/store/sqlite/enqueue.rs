@@ -11,6 +11,7 @@ use super::{
     session::Session,
 };
 use crate::{
+    failpoint::failpoint,
     store::{Enqueued, IDEMPOTENCY_WINDOW, Lease, StoreError, Submission, UrlPlatform, codec},
     task::{LaneKey, Task},
 };
@@ -103,6 +104,7 @@ impl Session<'_> {
         }
         self.book.counts.accepted += tasks as u64;
         let rank = self.book.ranks.next(head.accepted_at, message.priority);
+        failpoint!("accept.in_tx");
         self.place(&submission.tasks, first, rank, (accepted, expires.unwrap_or_default()))
     }
 

@@ -60,6 +60,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    failpoint::failpoint,
     task::{NotificationId, Outcome, Task},
 };
 
@@ -174,17 +175,23 @@ impl Store for SqliteStore {
 
     async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
         let waiting_max = self.options.waiting_max;
-        self.call(move |session| session.enqueue(&submissions, waiting_max)).await
+        let stored = self.call(move |session| session.enqueue(&submissions, waiting_max)).await;
+        failpoint!("accept.synced");
+        stored
     }
 
     async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError> {
         let credits = credits.clone();
-        self.call(move |session| session.claim(&credits)).await
+        let claimed = self.call(move |session| session.claim(&credits)).await;
+        failpoint!("claim.committed");
+        claimed
     }
 
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let settlements = settlements.clone();
-        self.call(move |session| settlements.iter().map(|settlement| session.settle(settlement)).collect()).await
+        let settled = self.call(move |session| settlements.iter().map(|settlement| session.settle(settlement)).collect()).await;
+        failpoint!("complete.committed");
+        settled
     }
 
     async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {

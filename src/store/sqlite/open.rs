@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::{book::Book, failure::Failure, lanes::Lanes, rows::state};
 use crate::{
+    failpoint::failpoint,
     store::{Counts, Durability, OpenError, UrlPlatform, codec, rank::Ranks},
     task::{LaneKey, PlatformName},
 };
@@ -154,6 +155,7 @@ fn open_connection(path: &Path, durability: Durability, is_new: bool) -> Result<
         let migrate = |db: &mut Connection| {
             let transaction = db.transaction()?;
             transaction.execute_batch(sql)?;
+            failpoint!("migrate.step");
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", step)?;
             transaction.commit()
@@ -191,6 +193,7 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
     )?;
     transaction.execute("UPDATE counts SET waiting = waiting - ?1, dead = dead + ?1, epoch = epoch + 1", [poisoned as i64])?;
     transaction.execute("DELETE FROM claim", [])?;
+    failpoint!("rescue.in_tx");
     transaction.commit()?;
     if recovered > 0 {
         tracing::warn!(

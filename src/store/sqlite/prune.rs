@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::params;
 
 use super::{failure::Failure, session::Session};
+use crate::failpoint::failpoint;
 
 /// Notifications looked at, and keys forgotten, in one slice.
 const SLICE: i64 = 1000;
@@ -31,6 +32,7 @@ impl Session<'_> {
             self.db.prepare_cached("DELETE FROM task WHERE seq >= ?1 AND seq < ?1 + ?2")?.execute([first, tasks])?;
             self.db.prepare_cached("DELETE FROM notification WHERE id = ?1")?.execute([id])?;
             forgotten += 1;
+            failpoint!("prune.in_tx");
         }
         if looked_at < SLICE {
             // The next slice begins anew: what was open may have ended.

@@ -12,6 +12,7 @@ use super::{
     session::{ATTEMPT_ROOM, Session},
 };
 use crate::{
+    failpoint::failpoint,
     store::{ATTEMPTS_MAX, LeaseToken, Released, Settled, Settlement, codec},
     task::{DeadReason, Disposition, Outcome, TargetOutcome, Task, TaskState},
 };
@@ -40,6 +41,10 @@ impl Session<'_> {
             let sql = "UPDATE task SET state = ?2, wake = 0, dead = ?3, ended = ?4, tries = ?5, attempts = ?6 WHERE seq = ?1";
             let dead = dead.map(DeadReason::as_str);
             self.db.prepare_cached(sql)?.execute(params![leased.seq, final_code(state), dead, self.now, tries, attempts])?;
+        }
+        failpoint!("complete.in_tx");
+        if state == TaskState::Dead {
+            failpoint!("dead.in_tx");
         }
         if self.finish(settlement.token, &leased, state) {
             let outcome = match (leased.tasks, leased.tries) {
@@ -74,6 +79,7 @@ impl Session<'_> {
         let expires = settlement.task.head.expires_at.map(codec::nanos).unwrap_or_default();
         let wake = wake(due.max(1), expires);
         update.execute(params![leased.seq, state::SCHEDULED, due.max(1), wake, counted, tries, attempts])?;
+        failpoint!("retry.in_tx");
         self.wake_at(wake);
         self.wait_again(settlement.token);
         Ok(())

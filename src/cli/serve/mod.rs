@@ -1,9 +1,15 @@
 //! `notifyhub serve`: delivers what is in the configured store, until it is told to stop.
 //!
+//! | file | what it holds |
+//! |---|---|
+//! | `intake` | `--from`: notifications that come in as lines |
+//!
 //! The first SIGTERM or Ctrl-C drains: nothing more is claimed, what is under way may finish. The second ends at once: what
 //! was under way is taken up by the next start.
 
-use std::time::Duration;
+mod intake;
+
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -22,13 +28,21 @@ pub struct Serve {
     /// How long what is under way may take to finish when told to stop
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     grace: Duration,
+    /// Take notifications in meanwhile: one in JSON per line, `-` for stdin; each is answered on stdout once it is kept
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// End once there is nothing left to do
+    #[arg(long)]
+    until_empty: bool,
 }
 
 /// Why it ends.
 enum Cause {
     Told,
+    Empty,
     Exhausted(String),
     Broken(String),
+    Unreadable(String),
 }
 
 impl Serve {
@@ -46,10 +60,30 @@ impl Serve {
                 biased;
                 () = signals.next() => Cause::Told,
                 cause = failed(&hub) => cause,
+                cause = self.work(&hub) => cause,
                 cause = answer(metrics) => cause,
             };
             self.end(hub, cause, &mut signals).await
         })
+    }
+
+    /// Takes in what comes, and ends when nothing is left to do, if that is wanted.
+    async fn work(&self, hub: &Hub) -> Cause {
+        if let Some(path) = &self.from
+            && let Err(error) = intake::take_in(hub, path).await
+        {
+            return Cause::Unreadable(format!("cannot go on with {}: {error}", path.display()));
+        }
+        if !self.until_empty {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            let tasks = hub.stats().tasks;
+            if tasks.waiting + tasks.leased == 0 {
+                return Cause::Empty;
+            }
+            tokio::time::sleep(LOOK_EVERY / 10).await;
+        }
     }
 
     async fn end(&self, hub: Hub, cause: Cause, signals: &mut Signals) -> Result<Exit, Failure> {
@@ -57,6 +91,14 @@ impl Serve {
             Cause::Told => {
                 tracing::info!("told to stop: finishing what is under way, for {} at most", duration::written(self.grace));
                 Exit::Done
+            }
+            Cause::Empty => {
+                tracing::info!("nothing is left to do");
+                Exit::Done
+            }
+            Cause::Unreadable(reason) => {
+                note(&format!("error: {reason}"));
+                Exit::BadInput
             }
             Cause::Exhausted(reasons) => {
                 note(&format!("error: too many threads are blocked: {reasons}"));

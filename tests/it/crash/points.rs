@@ -1,0 +1,54 @@
+//! Every named point, killed at on purpose: what was answered before arrives, and nothing arrives too often.
+
+use std::time::Duration;
+
+use super::{
+    Producer, configuration,
+    engine::{Engine, Kill},
+    oracle::Oracle,
+    sink::Sink,
+};
+
+/// The points of the command, in the order a notification comes by them.
+pub const POINTS: [&str; 13] = [
+    "migrate.step",
+    "rescue.in_tx",
+    "accept.parsed",
+    "accept.in_tx",
+    "accept.synced",
+    "accept.answered",
+    "claim.in_tx",
+    "claim.committed",
+    "send.connecting",
+    "send.answered",
+    "complete.in_tx",
+    "complete.committed",
+    "retry.in_tx",
+];
+
+#[cfg(feature = "failpoints")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn death_at_any_named_point_loses_nothing() {
+    let times = super::number("NOTIFYHUB_CRASH_TIMES", 1);
+    for point in POINTS {
+        let sink = Sink::start(7).await;
+        let (desk, mut producer, mut kills, mut died) = (configuration(&sink), Producer::default(), Vec::new(), 0);
+        for time in 0..times {
+            // These two are come by once, at the start.
+            let hit = if point.starts_with("migrate") || point.starts_with("rescue") { 1 } else { 1 + 7 * time };
+            let kill = Kill::At(format!("{point}:{hit}"));
+            let told = Engine::start(&desk, &kill).feed_until_killed(producer.next(60), &kill).await;
+            died += u64::from(told.killed);
+            producer.acked.extend(told.acked);
+            kills.push(sink.mark().await);
+        }
+        assert_eq!(died, times, "{point} is come by");
+        sink.behave();
+        let rest = producer.next(1);
+        let ended = Engine::start(&desk, &Kill::Never).feed_until_empty(rest, Duration::from_secs(60)).await;
+        producer.acked.extend(ended);
+        let verdict = Oracle { producer: &producer, sink: &sink, kills: &kills }.verdict();
+        assert_eq!(verdict.violations, Vec::<String>::new(), "{point}");
+        println!("crash: {point}: {times} times, {} accepted, {verdict}", producer.acked.len());
+    }
+}
