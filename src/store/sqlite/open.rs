@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -51,8 +51,8 @@ pub struct Owner {
 impl Owner {
     /// Takes the file, or says who has it.
     pub fn take(path: &Path) -> Result<Self, OpenError> {
-        let lock_path = lock_path(path);
-        let cannot = |error: std::io::Error| OpenError::Io { path: lock_path.clone(), reason: error.to_string() };
+        let lock_path = beside(path, ".lock");
+        let cannot = |error: io::Error| OpenError::Io { path: lock_path.clone(), reason: error.to_string() };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
             make_folder(folder).map_err(|error| OpenError::Io { path: folder.to_owned(), reason: error.to_string() })?;
         }
@@ -80,9 +80,9 @@ impl Drop for Owner {
     }
 }
 
-fn lock_path(path: &Path) -> PathBuf {
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(ending);
     name.into()
 }
 
@@ -99,7 +99,7 @@ fn private() -> OpenOptions {
     OpenOptions::new()
 }
 
-fn make_folder(folder: &Path) -> std::io::Result<()> {
+fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -109,60 +109,79 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 
 /// Opens the file for writing; makes it where there is none.
 pub fn connect(path: &Path, durability: Durability) -> Result<Connection, OpenError> {
-    let io = |error: std::io::Error| OpenError::Io { path: path.to_owned(), reason: error.to_string() };
-    let is_new = match fs::metadata(path) {
-        Ok(found) if found.len() == 0 => return Err(OpenError::Empty(path.to_owned())),
-        Ok(_) => false,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-        Err(error) => return Err(io(error)),
-    };
+    let io = |error: io::Error| OpenError::Io { path: path.to_owned(), reason: error.to_string() };
     if rusqlite::version_number() < SQLITE_VERSION_MIN {
         return Err(OpenError::Library(rusqlite::version().to_owned()));
     }
-    if is_new {
-        drop(private().create_new(true).write(true).open(path).map_err(io)?);
+    match fs::metadata(path) {
+        Ok(found) if found.len() == 0 => return Err(OpenError::Empty(path.to_owned())),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path)?,
+        Err(error) => return Err(io(error)),
     }
-    let opened = open_connection(path, durability, is_new);
-    if is_new && opened.is_err() {
-        // Nobody else has seen it.
-        let _ = fs::remove_file(path);
-    }
-    opened
-}
-
-fn open_connection(path: &Path, durability: Durability, is_new: bool) -> Result<Connection, OpenError> {
+    let mut db = plain(path)?;
     let cannot = |error: rusqlite::Error| OpenError::Database { path: path.to_owned(), reason: error.to_string() };
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut db = Connection::open_with_flags(path, flags).map_err(cannot)?;
-    let synchronous = if durability == Durability::Disk { "FULL" } else { "NORMAL" };
     let (application, version) = identity(&db).map_err(cannot)?;
-    if !is_new && application != APPLICATION_ID {
+    if application != APPLICATION_ID {
         return Err(OpenError::Foreign(path.to_owned()));
     }
     let known = MIGRATIONS.len() as i64;
     if version > known {
         return Err(OpenError::Newer { path: path.to_owned(), version, known });
     }
+    let synchronous = if durability == Durability::Disk { "FULL" } else { "NORMAL" };
     let settings = format!(
-        "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; \
-         PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; \
-         PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = MEMORY; \
-         PRAGMA foreign_keys = OFF; PRAGMA mmap_size = 0;"
+        "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA journal_size_limit = 67108864; \
+         PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF; PRAGMA mmap_size = 0;"
     );
     db.execute_batch(&settings).map_err(cannot)?;
     db.set_prepared_statement_cache_capacity(64);
-    for (step, sql) in (1..).zip(MIGRATIONS).filter(|(step, _)| *step > version) {
-        let migrate = |db: &mut Connection| {
-            let transaction = db.transaction()?;
-            transaction.execute_batch(sql)?;
-            failpoint!("migrate.step");
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", step)?;
-            transaction.commit()
-        };
-        migrate(&mut db).map_err(cannot)?;
-    }
+    migrate(&mut db, version).map_err(cannot)?;
     Ok(db)
+}
+
+fn plain(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags)
+        .map_err(|error| OpenError::Database { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// Makes a new file under another name and gives it its own when it is whole: whoever dies here leaves none.
+fn make(path: &Path) -> Result<(), OpenError> {
+    let io = |error: io::Error| OpenError::Io { path: path.to_owned(), reason: error.to_string() };
+    let half = beside(path, ".new");
+    for left in [half.clone(), beside(&half, "-journal")] {
+        match fs::remove_file(left) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+    }
+    drop(private().create_new(true).write(true).open(&half).map_err(io)?);
+    let mut db = plain(&half)?;
+    let made = db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").and_then(|()| migrate(&mut db, 0));
+    made.map_err(|error| OpenError::Database { path: path.to_owned(), reason: error.to_string() })?;
+    drop(db);
+    fs::rename(&half, path).map_err(io)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A name is on disk when its folder is; where folders cannot be synced, names need not be.
+    if let Ok(folder) = File::open(folder) {
+        folder.sync_all().map_err(io)?;
+    }
+    Ok(())
+}
+
+/// Takes the file from this version of the schema to ours, each step whole or not at all.
+fn migrate(db: &mut Connection, version: i64) -> rusqlite::Result<()> {
+    for (step, sql) in (1..).zip(MIGRATIONS).filter(|(step, _)| *step > version) {
+        let transaction = db.transaction()?;
+        transaction.execute_batch(sql)?;
+        failpoint!("migrate.step");
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", step)?;
+        transaction.commit()?;
+    }
+    Ok(())
 }
 
 /// The application's number and the version of the schema that the file names.
