@@ -11,3 +11,4 @@ mod pool;
 mod send;
 mod serve;
 mod store;
+mod strace;

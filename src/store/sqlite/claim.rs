@@ -119,7 +119,7 @@ impl Session<'_> {
         if self.book.next_wake > self.now {
             return Ok(expired);
         }
-        for (seq, due, lane, expires) in self.woken()? {
+        for Woken { seq, due, lane, expires } in self.woken()? {
             if expires.is_some_and(|expires| expires <= self.now) {
                 expired.push(seq);
                 continue;
@@ -133,8 +133,8 @@ impl Session<'_> {
         Ok(expired)
     }
 
-    /// Waiting tasks whose moment has come, but for those that are claimed: number, due time, lane, expiry.
-    fn woken(&self) -> Result<Vec<(i64, i64, i64, Option<i64>)>, Failure> {
+    /// Waiting tasks whose moment has come, but for those that are claimed.
+    fn woken(&self) -> Result<Vec<Woken>, Failure> {
         let sql = "SELECT task.seq, task.due, task.lane, notification.expires FROM task \
                    JOIN notification ON notification.id = task.notification WHERE wake > 0 AND wake <= ?1 ORDER BY wake";
         let mut select = self.db.prepare_cached(sql)?;
@@ -145,7 +145,7 @@ impl Session<'_> {
         {
             let seq = row.get(0)?;
             if self.book.token_of(seq).is_none() {
-                woken.push((seq, row.get(1)?, row.get(2)?, row.get(3)?));
+                woken.push(Woken { seq, due: row.get(1)?, lane: row.get(2)?, expires: row.get(3)? });
             }
         }
         Ok(woken)
@@ -234,6 +234,14 @@ impl Session<'_> {
         self.book.counts.dead += 1;
         Ok(())
     }
+}
+
+/// A waiting task whose moment has come.
+struct Woken {
+    seq: i64,
+    due: i64,
+    lane: i64,
+    expires: Option<i64>,
 }
 
 /// What a claim needs of a task's row.

@@ -10,6 +10,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `open` | whose file it is, its version, what a dead process left |
+//! | `answer` | answers that come in groups |
 //! | `writer` | the thread: groups, and what a failure means for each call |
 //! | `session` | one transaction after another, and its statements |
 //! | `book`, `lanes` | what is known without asking: claims, counts, lanes |
@@ -20,6 +21,7 @@
 //! | `rows`, `schema.sql` | the tables, and how their rows are read |
 //! | `failure` | what the database says, and what callers are told |
 
+mod answer;
 mod book;
 mod claim;
 mod enqueue;
@@ -45,9 +47,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use self::{
+    answer::answer,
     failure::Failure,
     list::List,
     open::Owner,
@@ -134,11 +137,20 @@ impl SqliteStore {
         &self,
         work: impl FnMut(&mut Session<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (reply, answer) = oneshot::channel();
+        self.call_with(false, work).await
+    }
+
+    /// The same; `together` says whether the caller may be woken by others that are answered with him.
+    async fn call_with<T: Send + 'static>(
+        &self,
+        together: bool,
+        work: impl FnMut(&mut Session<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answered) = answer();
         let calls = self.calls.as_ref().ok_or(StoreError::Closed)?;
-        let call = Box::new(Returning { work, value: None, reply });
+        let call = Box::new(Returning { work, value: None, reply, together });
         calls.send(call).await.map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        answered.await.ok_or(StoreError::Closed)?
     }
 }
 
@@ -175,7 +187,7 @@ impl Store for SqliteStore {
 
     async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
         let waiting_max = self.options.waiting_max;
-        let stored = self.call(move |session| session.enqueue(&submissions, waiting_max)).await;
+        let stored = self.call_with(true, move |session| session.enqueue(&submissions, waiting_max)).await;
         failpoint!("accept.synced");
         stored
     }

@@ -60,7 +60,7 @@ impl Session<'_> {
     fn attempts(&self, settlement: &Settlement, leased: &Leased) -> Result<String, Failure> {
         let newest = settlement.attempt.as_ref().map(codec::write_attempt).unwrap_or_default();
         if leased.tries == 0 {
-            return Ok(format!("{newest:ATTEMPT_ROOM$}"));
+            return Ok(padded(newest));
         }
         let mut select = self.db.prepare_cached("SELECT attempts FROM task WHERE seq = ?1")?;
         let earlier: String = select.query_row([leased.seq], |row| row.get(0))?;
@@ -168,4 +168,14 @@ fn alone(settlement: &Settlement, state: TaskState, dead: Option<DeadReason>) ->
         attempts: settlement.attempt.iter().cloned().collect(),
     };
     Outcome { id: task.head.id, correlation_id: task.head.correlation_id(), targets: vec![target] }
+}
+
+/// The attempt as long as the room a row has for it.
+fn padded(mut attempt: String) -> String {
+    const ROOM: &str = match std::str::from_utf8(&[b' '; ATTEMPT_ROOM]) {
+        Ok(room) => room,
+        Err(_) => "",
+    };
+    attempt.push_str(&ROOM[attempt.len().min(ATTEMPT_ROOM)..]);
+    attempt
 }

@@ -5,9 +5,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::{failure::Failure, session::Session};
+use super::{
+    answer::{Answer, Sleeper, wake_all},
+    failure::Failure,
+    session::Session,
+};
 use crate::{
     clock::Clock,
     store::{ArrivalSender, Counts, Lease, StoreError},
@@ -21,20 +25,22 @@ pub trait Call: Send {
     /// Does it. What it did before is undone when it is called again.
     fn work(&mut self, session: &mut Session<'_>) -> Result<(), Failure>;
 
-    /// Answers: what it did is on disk, or was not done.
-    fn answer(self: Box<Self>, result: Result<(), StoreError>);
+    /// Answers: what it did is on disk, or was not done. Whoever waits may be woken by others of the group.
+    fn answer(self: Box<Self>, result: Result<(), StoreError>) -> Option<Sleeper>;
 }
 
 /// A call whose work returns a value.
 pub struct Returning<T, F> {
     pub work: F,
     pub value: Option<T>,
-    pub reply: oneshot::Sender<Result<T, StoreError>>,
+    pub reply: Answer<Result<T, StoreError>>,
+    /// Whether he may be woken by another caller: those who deliver are not, for another may live where threads are blocked.
+    pub together: bool,
 }
 
 impl<T, F> Call for Returning<T, F>
 where
-    T: Send,
+    T: Send + 'static,
     F: FnMut(&mut Session<'_>) -> Result<T, Failure> + Send,
 {
     fn work(&mut self, session: &mut Session<'_>) -> Result<(), Failure> {
@@ -42,10 +48,14 @@ where
         Ok(())
     }
 
-    fn answer(self: Box<Self>, result: Result<(), StoreError>) {
-        let Self { value, reply, .. } = *self;
-        // Whoever asked may have gone.
-        let _ = reply.send(result.map(|()| value.expect("the work was done")));
+    fn answer(self: Box<Self>, result: Result<(), StoreError>) -> Option<Sleeper> {
+        let Self { value, reply, together, .. } = *self;
+        let sleeper = reply.give(result.map(|()| value.expect("the work was done")))?;
+        if together {
+            return Some(sleeper);
+        }
+        sleeper.wake();
+        None
     }
 }
 
@@ -77,7 +87,7 @@ pub fn run(
     let mut group = Vec::new();
     while calls.blocking_recv_many(&mut group, GROUP_CALLS_MAX) > 0 {
         if let Some(error) = shared.broken() {
-            group.drain(..).for_each(|call| call.answer(Err(error.clone())));
+            wake_all(group.drain(..).filter_map(|call| call.answer(Err(error.clone()))).collect());
             continue;
         }
         session.begin_group(clock.wall(), &shared.arrivals);
@@ -117,7 +127,7 @@ fn write(session: &mut Session<'_>, group: &mut [Box<dyn Call>]) -> Result<(), F
 fn keep(session: &mut Session<'_>, group: &mut Vec<Box<dyn Call>>, shared: &Shared) {
     *shared.counts.lock().unwrap_or_else(PoisonError::into_inner) = session.counts();
     let refused = session.announce();
-    group.drain(..).for_each(|call| call.answer(Ok(())));
+    wake_all(group.drain(..).filter_map(|call| call.answer(Ok(()))).collect());
     if !refused.is_empty() {
         give_back(session, refused);
     }
@@ -147,5 +157,5 @@ fn refuse(group: Vec<Box<dyn Call>>, failure: Failure, shared: &Shared) {
         tracing::error!(%error, "the disk did not keep what was written: nothing more is accepted or recorded");
         *shared.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
     }
-    group.into_iter().for_each(|call| call.answer(Err(error.clone())));
+    wake_all(group.into_iter().filter_map(|call| call.answer(Err(error.clone()))).collect());
 }

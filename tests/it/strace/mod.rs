@@ -1,0 +1,106 @@
+//! Power cuts: what the real command writes and syncs is recorded, and every disk that could be left behind is looked at.
+//!
+//! A power cut keeps what was synced, and of what was written since any part in any order, the last write perhaps torn.
+//! `strace` records; the store opens what is left, as the next start would. `./test powercut` does more of it.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `record` | the command under `strace`, and its trace as a list of steps |
+//! | `disk` | what a disk holds after so many steps |
+
+mod disk;
+mod record;
+
+use std::{env, fs, sync::Arc};
+
+use notifyhub::{
+    NotificationId,
+    clock::SystemClock,
+    store::{SqliteOptions, SqliteStore, Store},
+};
+use rand::{SeedableRng, rngs::SmallRng};
+use tempfile::TempDir;
+
+use self::{
+    disk::{Disk, Left},
+    record::{Step, record},
+};
+
+/// What was looked at, and what was missing.
+#[derive(Debug, Default)]
+struct Found {
+    acked: usize,
+    disks: usize,
+    lost: usize,
+    broken: Vec<String>,
+}
+
+fn number(name: &str, default: usize) -> usize {
+    env::var(name).ok().map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// Cuts the power after every answer, in several ways.
+async fn cut(durability: &str) -> Found {
+    let (acks, ways) = (number("NOTIFYHUB_POWERCUT_ACCEPTED", 60), number("NOTIFYHUB_POWERCUT_WAYS", 2));
+    let steps = record(durability, acks).await;
+    let (mut disk, mut acked, mut found) = (Disk::default(), Vec::new(), Found::default());
+    let mut rng = SmallRng::seed_from_u64(1);
+    for step in steps {
+        match step {
+            Step::Answered(id) => {
+                acked.push(id);
+                look(&disk, Left::Nothing, &acked, &mut found).await;
+                for _ in 0..ways {
+                    look(&disk, Left::Some(&mut rng), &acked, &mut found).await;
+                }
+            }
+            other => disk.take(other),
+        }
+    }
+    found.acked = acked.len();
+    println!(
+        "powercut: {durability}: {} accepted, {} disks, {} lost, {} broken",
+        acked.len(),
+        found.disks,
+        found.lost,
+        found.broken.len()
+    );
+    found
+}
+
+/// Opens what is left, and counts what was answered and is not there.
+async fn look(disk: &Disk, left: Left<'_>, acked: &[NotificationId], found: &mut Found) {
+    let folder = TempDir::new().expect("a folder");
+    for (name, content) in disk.left(left) {
+        fs::write(folder.path().join(name), content).expect("written");
+    }
+    found.disks += 1;
+    let options = SqliteOptions::new(folder.path().join("hub.db"));
+    match SqliteStore::open(options, Arc::new(SystemClock)) {
+        Ok(store) => {
+            for id in acked {
+                match store.find(*id).await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => found.lost += 1,
+                    Err(error) => found.broken.push(error.to_string()),
+                }
+            }
+        }
+        Err(error) => found.broken.push(error.to_string()),
+    }
+}
+
+#[tokio::test]
+async fn a_power_cut_loses_nothing_that_was_answered() {
+    let found = cut("disk").await;
+    assert!(found.acked > 0 && found.disks > found.acked, "{found:?}");
+    assert_eq!((found.lost, found.broken), (0, vec![]));
+}
+
+/// The test above can fail: it does where commits are not synced.
+#[tokio::test]
+async fn a_power_cut_loses_what_only_survives_a_killed_process() {
+    let found = cut("process").await;
+    assert!(found.acked > 0 && found.lost > 0, "{found:?}");
+    assert_eq!(found.broken, Vec::<String>::new(), "what is left is whole all the same");
+}
