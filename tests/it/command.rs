@@ -80,3 +80,9 @@ impl Run {
         serde_json::from_str(&self.ok()).expect("JSON")
     }
 }
+
+/// Tells whoever watches a long proof how far it is.
+pub fn tell(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

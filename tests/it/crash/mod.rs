@@ -24,7 +24,7 @@ use self::{
     oracle::Oracle,
     sink::Sink,
 };
-use crate::command::Desk;
+use crate::command::{Desk, tell};
 
 /// What the producer knows: it is never killed.
 #[derive(Debug, Default)]
@@ -61,7 +61,7 @@ async fn a_service_that_is_killed_over_and_over_loses_nothing() {
     let cycles = number("NOTIFYHUB_CRASH_CYCLES", 8);
     let seed = number("NOTIFYHUB_CRASH_SEED", rand::random());
     let fresh = number("NOTIFYHUB_CRASH_ACCEPTED", 300);
-    println!("crash: {cycles} cycles of {fresh}, seed {seed}");
+    tell(&format!("crash: {cycles} cycles of {fresh}, seed {seed}"));
     let mut rng = SmallRng::seed_from_u64(seed);
     let sink = Sink::start(seed).await;
     let (desk, mut producer, mut kills) = (configuration(&sink), Producer::default(), 0);
@@ -75,7 +75,7 @@ async fn a_service_that_is_killed_over_and_over_loses_nothing() {
         kills += u64::from(told.killed);
         at_kill.push(sink.mark().await);
         if (cycle + 1) % 25 == 0 {
-            println!("crash: {} cycles, {} accepted, {kills} killed", cycle + 1, producer.acked.len());
+            tell(&format!("crash: {} cycles, {} accepted, {kills} killed", cycle + 1, producer.acked.len()));
         }
     }
     sink.behave();
@@ -84,7 +84,7 @@ async fn a_service_that_is_killed_over_and_over_loses_nothing() {
     let ended = Engine::start(&desk, &Kill::Never).feed_until_empty(rest, Duration::from_secs(120)).await;
     producer.acked.extend(ended);
     let verdict = Oracle { producer: &producer, sink: &sink, kills: &at_kill }.verdict();
-    println!("crash: {} accepted, {kills} killed: {verdict}", producer.acked.len());
+    tell(&format!("crash: {} accepted, {kills} killed: {verdict}", producer.acked.len()));
     assert_eq!(verdict.violations, Vec::<String>::new(), "seed {seed}");
     assert_eq!(producer.acked.len() as u64, producer.sent, "everything was accepted in the end");
 }

@@ -49,6 +49,6 @@ async fn death_at_any_named_point_loses_nothing() {
         producer.acked.extend(ended);
         let verdict = Oracle { producer: &producer, sink: &sink, kills: &kills }.verdict();
         assert_eq!(verdict.violations, Vec::<String>::new(), "{point}");
-        println!("crash: {point}: {times} times, {} accepted, {verdict}", producer.acked.len());
+        crate::command::tell(&format!("crash: {point}: {times} times, {} accepted, {verdict}", producer.acked.len()));
     }
 }

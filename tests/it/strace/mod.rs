@@ -58,13 +58,13 @@ async fn cut(durability: &str) -> Found {
         }
     }
     found.acked = acked.len();
-    println!(
+    crate::command::tell(&format!(
         "powercut: {durability}: {} accepted, {} disks, {} lost, {} broken",
         acked.len(),
         found.disks,
         found.lost,
         found.broken.len()
-    );
+    ));
     found
 }
 
