@@ -23,6 +23,9 @@ pub struct Check {
     /// Ask every platform whether it takes our credentials; nobody is notified
     #[arg(long)]
     live: bool,
+    /// Look the store's file over: whether the database is whole, and everything in it adds up
+    #[arg(long)]
+    store: bool,
     /// How long a platform may take to answer
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse, requires = "live")]
     timeout: Duration,
@@ -35,6 +38,9 @@ impl Check {
             let (loaded, accounts) = context.load_and_build()?;
             if accounts.is_empty() {
                 note(&without_platform(&loaded.files));
+            }
+            if self.store {
+                super::store::check(context, &loaded.config.store)?;
             }
             if self.live { self.live(context, &loaded.config, &accounts).await } else { offline(context, &loaded.config) }
         })

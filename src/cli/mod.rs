@@ -8,7 +8,7 @@
 //! | `output` | tables, JSON and NDJSON to stdout |
 //! | `log` | log lines to stderr |
 //! | `progress` | how far a long command is |
-//! | `demo/`, `send/`, `serve`, `tasks`, `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
+//! | `demo/`, `send/`, `serve/`, `tasks`, `store`, `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
 //!
 //! An own binary with an own platform in it is `notifyhub::cli::run(Registry::builtin().with::<Acme>())`.
 
@@ -36,6 +36,7 @@ mod platforms;
 mod progress;
 mod send;
 mod serve;
+mod store;
 mod tasks;
 
 /// What the command line says.
@@ -72,6 +73,9 @@ pub enum Command {
     /// List dead letters, show, requeue or drop them
     #[command(subcommand)]
     Dead(tasks::Dead),
+    /// Look after the store's file
+    #[command(subcommand)]
+    Store(store::Store),
     /// Write a configuration file to start from
     Init(init::Init),
     /// Check the configuration; with --live, also whether the platforms take our credentials
@@ -109,6 +113,7 @@ impl Command {
             Self::Serve(serve) => serve.run(context),
             Self::Tasks(tasks) => tasks.run(context),
             Self::Dead(dead) => dead.run(context),
+            Self::Store(store) => store.run(context),
             Self::Init(init) => init.run(context),
             Self::Check(check) => check.run(context),
             Self::Platforms(platforms) => platforms.run(context),

@@ -27,7 +27,7 @@ mod letters;
 mod metering;
 mod parts;
 mod start;
-mod store;
+pub(crate) mod store;
 mod submit;
 mod upkeep;
 mod urls;

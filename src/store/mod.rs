@@ -37,7 +37,7 @@ pub use error::{OpenError, StoreError};
 pub use filter::{Cursor, ListedTask, Page, TaskFilter};
 pub use memory::{MemoryLimits, MemoryStore};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{Inspection, SqliteOptions, SqliteStore, backup, inspect};
 
 use crate::task::{Attempt, Disposition, Head, LaneKey, NotificationId, Outcome, PlatformName, Task, TaskId};
 

@@ -181,3 +181,20 @@ fn what_is_queued_can_be_cancelled() {
     assert!(nobody.code == 1 && nobody.err.contains("not known"), "{}", nobody.err);
     assert_eq!(desk.run("tasks show 7").code, 2);
 }
+
+#[tokio::test]
+async fn a_file_in_use_is_looked_over_and_copied() {
+    let server = FaultServer::start().await;
+    let desk = desk(&server);
+    assert_eq!(desk.run("send --queue --to hook hello").code, 0);
+    let service = serve(&desk);
+    server.received(1).await;
+    let checked = desk.run("check --store");
+    assert!(checked.code == 0 && checked.err.contains("1 tasks") && checked.err.contains("nothing is wrong"), "{}", checked.err);
+    let copied = desk.run("store backup copy.db -o json");
+    assert!(copied.code == 0 && copied.out.contains("copy.db"), "{}{}", copied.out, copied.err);
+    assert_eq!(desk.run("store backup copy.db").code, 1, "nothing is overwritten");
+    drop(service);
+    std::fs::write(desk.path().join("hub.db"), "not a database, and long enough to be looked at").expect("written");
+    assert_eq!(desk.run("check --store").code, 1);
+}

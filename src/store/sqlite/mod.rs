@@ -15,6 +15,7 @@
 //! | `session` | one transaction after another, and its statements |
 //! | `book`, `lanes` | what is known without asking: claims, counts, lanes |
 //! | `enqueue`, `claim`, `settle`, `find` | the calls |
+//! | `inspect` | looking a file over, and copying it |
 //! | `list` | pages of tasks, read on a connection of their own |
 //! | `letters` | dead letters: requeued, or forgotten |
 //! | `prune` | forgetting what is finished and old |
@@ -27,6 +28,7 @@ mod claim;
 mod enqueue;
 mod failure;
 mod find;
+mod inspect;
 mod lanes;
 mod letters;
 mod list;
@@ -49,6 +51,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+pub use self::inspect::{Inspection, backup, inspect};
 use self::{
     answer::answer,
     failure::Failure,

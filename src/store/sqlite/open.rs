@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Marks the file as ours: the letters `nhub`.
-const APPLICATION_ID: i32 = 0x6e68_7562;
+pub const APPLICATION_ID: i32 = 0x6e68_7562;
 
 /// What each version of the schema adds to the one before.
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
@@ -185,7 +185,7 @@ fn migrate(db: &mut Connection, version: i64) -> rusqlite::Result<()> {
 }
 
 /// The application's number and the version of the schema that the file names.
-fn identity(db: &Connection) -> rusqlite::Result<(i32, i64)> {
+pub fn identity(db: &Connection) -> rusqlite::Result<(i32, i64)> {
     let application = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     Ok((application, db.query_row("PRAGMA user_version", [], |row| row.get(0))?))
 }

@@ -83,6 +83,8 @@ async fn a_service_that_is_killed_over_and_over_loses_nothing() {
     let rest = producer.next(rng.random_range(1..=5));
     let ended = Engine::start(&desk, &Kill::Never).feed_until_empty(rest, Duration::from_secs(120)).await;
     producer.acked.extend(ended);
+    let inspected = notifyhub::store::inspect(&desk.path().join("hub.db")).expect("the file can be read");
+    assert_eq!(inspected.problems, Vec::<String>::new());
     let verdict = Oracle { producer: &producer, sink: &sink, kills: &at_kill }.verdict();
     tell(&format!("crash: {} accepted, {kills} killed: {verdict}", producer.acked.len()));
     assert_eq!(verdict.violations, Vec::<String>::new(), "seed {seed}");

@@ -5,10 +5,12 @@
 //! | `reopened` | what was accepted is there after the file was closed, or its process killed |
 //! | `poison` | a task that kills its process time after time |
 //! | `file` | whose file it is, and which files are refused |
+//! | `inspect` | looking a file over, and copying it |
 //! | `damage` | rows that cannot be read |
 
 mod damage;
 mod file;
+mod inspect;
 mod poison;
 mod reopened;
 
