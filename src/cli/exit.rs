@@ -100,6 +100,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Config(errors) => Self::Config(errors),
+            StartError::Store(error @ OpenError::Disk { .. }) => Self::new(Exit::Disk, error.to_string()),
             StartError::Store(error @ OpenError::Owned { .. }) => Self::new(Exit::Unreachable, error.to_string()),
             other => Self::new(Exit::Config, other.to_string()),
         }

@@ -68,6 +68,14 @@ pub enum OpenError {
         /// What it says.
         reason: String,
     },
+    /// Its disk fails.
+    #[error("the disk of the database {} fails: {reason}", .path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What the library says.
+        reason: String,
+    },
     /// The operating system says no.
     #[error("cannot open {}: {reason}", .path.display())]
     Io {

@@ -1,6 +1,6 @@
 //! Claiming: what is due goes to whoever has credit for it, and what has expired to be ended.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rusqlite::params;
 
@@ -16,6 +16,9 @@ use crate::{
     task::{DeadReason, NotificationId, Task, TaskState},
 };
 
+/// When a claim may be made again while the disk is nearly full.
+const LOW_WAIT: Duration = Duration::from_secs(1);
+
 /// Tasks whose moment has come that are looked at in one call at most.
 const WOKEN_MAX: usize = 4096;
 
@@ -23,6 +26,11 @@ impl Session<'_> {
     /// Claims due tasks within `credits`, and what has expired.
     pub fn claim(&mut self, credits: &Credits) -> Result<Claimed, Failure> {
         let mut claimed = Claimed::default();
+        if self.space.is_low() {
+            // What is sent could not be recorded.
+            claimed.next_due = Some(self.wall + LOW_WAIT);
+            return Ok(claimed);
+        }
         let mut heads = Heads::new();
         for seq in self.awake()? {
             self.claim_one(seq, &mut heads, &mut claimed)?;

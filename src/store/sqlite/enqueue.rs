@@ -20,6 +20,9 @@ impl Session<'_> {
     /// Stores submissions, each with all its tasks.
     pub fn enqueue(&mut self, submissions: &[Submission], waiting_max: u64) -> Result<Vec<Enqueued>, Failure> {
         // What has become due by now is older than what comes.
+        if self.space.is_low() {
+            return Err(StoreError::DiskFull.into());
+        }
         if !self.awake()?.is_empty() {
             // They are ended by the next claim, which the bell asks for.
             self.book.next_wake = 0;

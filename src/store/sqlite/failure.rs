@@ -32,6 +32,11 @@ impl Failure {
         )
     }
 
+    /// Whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Database(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::DiskFull)
+    }
+
     /// Whether it concerns the data that was read, not the database as a whole.
     pub fn is_damage(&self) -> bool {
         match self {
@@ -47,7 +52,7 @@ impl Failure {
         match self {
             Self::Store(error) => error,
             error if error.is_fatal() => StoreError::Broken(error.to_string()),
-            Self::Database(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::DiskFull => StoreError::DiskFull,
+            error if error.is_full() => StoreError::DiskFull,
             Self::Database(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::DatabaseBusy => {
                 StoreError::Unavailable("another program holds a lock on the database file; close it".to_owned())
             }

@@ -19,6 +19,7 @@
 //! | `list` | pages of tasks, read on a connection of their own |
 //! | `letters` | dead letters: requeued, or forgotten |
 //! | `prune` | forgetting what is finished and old |
+//! | `space` | how much room the disk has |
 //! | `rows`, `schema.sql` | the tables, and how their rows are read |
 //! | `failure` | what the database says, and what callers are told |
 
@@ -37,6 +38,7 @@ mod prune;
 mod rows;
 mod session;
 mod settle;
+mod space;
 mod writer;
 
 use std::{
@@ -58,6 +60,7 @@ use self::{
     list::List,
     open::Owner,
     session::Session,
+    space::Space,
     writer::{Call, Returning, Shared},
 };
 use super::{
@@ -113,18 +116,22 @@ impl SqliteStore {
     ///
     /// [`OpenError`] names the file, what is wrong with it, and the way out; the file is left as it is.
     pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let cannot = |reason: String| OpenError::Database { path: options.path.clone(), reason };
+        let path = options.path.clone();
+        let cannot = |error: Failure| match error {
+            Failure::Database(error) => open::refused(&path, &error),
+            other => OpenError::Database { path: path.clone(), reason: other.to_string() },
+        };
         let owner = Owner::take(&options.path)?;
         let mut db = open::connect(&options.path, options.durability)?;
-        let book = open::recover(&mut db, codec::nanos(clock.wall())).map_err(|error| cannot(error.to_string()))?;
-        let urls = open::urls(&db).map_err(|error| cannot(error.to_string()))?;
+        let book = open::recover(&mut db, codec::nanos(clock.wall())).map_err(cannot)?;
+        let urls = open::urls(&db).map_err(|error| cannot(error.into()))?;
         let shared = Arc::new(Shared { counts: Mutex::new(book.counts), ..Shared::default() });
         let (calls, receiver) = mpsc::channel(CALLS_MAX);
         let (for_writer, path) = (shared.clone(), options.path.clone());
         let work = move || {
             // Given free last, when the file is closed.
             let _owner = owner;
-            let session = Session::new(&db, book);
+            let session = Session::new(&db, book, Space::of(&path));
             match session {
                 Ok(mut session) => writer::run(&db, &mut session, receiver, &for_writer, &clock),
                 Err(error) => tracing::error!(%error, path = %path.display(), "cannot prepare the store's statements"),

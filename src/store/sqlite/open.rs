@@ -8,7 +8,7 @@ use std::{
 };
 
 use notifyhub_platforms::contract::Secret;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::{book::Book, failure::Failure, lanes::Lanes, rows::state};
 use crate::{
@@ -120,7 +120,7 @@ pub fn connect(path: &Path, durability: Durability) -> Result<Connection, OpenEr
         Err(error) => return Err(io(error)),
     }
     let mut db = plain(path)?;
-    let cannot = |error: rusqlite::Error| OpenError::Database { path: path.to_owned(), reason: error.to_string() };
+    let cannot = |error: rusqlite::Error| refused(path, &error);
     let (application, version) = identity(&db).map_err(cannot)?;
     if application != APPLICATION_ID {
         return Err(OpenError::Foreign(path.to_owned()));
@@ -143,8 +143,16 @@ pub fn connect(path: &Path, durability: Durability) -> Result<Connection, OpenEr
 
 fn plain(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags)
-        .map_err(|error| OpenError::Database { path: path.to_owned(), reason: error.to_string() })
+    Connection::open_with_flags(path, flags).map_err(|error| refused(path, &error))
+}
+
+/// What it means that the library does not open a file.
+pub fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let (path, reason) = (path.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) => OpenError::Disk { path, reason },
+        _ => OpenError::Database { path, reason },
+    }
 }
 
 /// Makes a new file under another name and gives it its own when it is whole: whoever dies here leaves none.
@@ -160,7 +168,7 @@ fn make(path: &Path) -> Result<(), OpenError> {
     drop(private().create_new(true).write(true).open(&half).map_err(io)?);
     let mut db = plain(&half)?;
     let made = db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").and_then(|()| migrate(&mut db, 0));
-    made.map_err(|error| OpenError::Database { path: path.to_owned(), reason: error.to_string() })?;
+    made.map_err(|error| refused(path, &error))?;
     drop(db);
     fs::rename(&half, path).map_err(io)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

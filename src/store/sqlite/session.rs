@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, Statement, params};
 
-use super::{book::Book, failure::Failure};
+use super::{book::Book, failure::Failure, space::Space};
 use crate::store::{ArrivalSender, Counts, Lease, codec::nanos};
 
 /// Room for a first attempt in a task's row, in bytes.
@@ -74,12 +74,14 @@ pub struct Session<'c> {
     pub now: i64,
     /// The notification up to which the last slice was pruned.
     pub pruned_to: [u8; 16],
+    /// The disk.
+    pub space: Space,
     arrivals: Option<ArrivalSender>,
     group: Group,
 }
 
 impl<'c> Session<'c> {
-    pub fn new(db: &'c Connection, book: Book) -> rusqlite::Result<Self> {
+    pub fn new(db: &'c Connection, book: Book, space: Space) -> rusqlite::Result<Self> {
         let wall = SystemTime::UNIX_EPOCH;
         Ok(Self {
             db,
@@ -88,6 +90,7 @@ impl<'c> Session<'c> {
             wall,
             now: 0,
             pruned_to: [0; 16],
+            space,
             arrivals: None,
             group: Group::default(),
         })
@@ -96,6 +99,7 @@ impl<'c> Session<'c> {
     /// Before anything else of a group.
     pub fn begin_group(&mut self, wall: SystemTime, arrivals: &Mutex<Option<ArrivalSender>>) {
         (self.wall, self.now) = (wall, nanos(wall));
+        self.space.look(self.now);
         self.arrivals = arrivals.lock().unwrap_or_else(PoisonError::into_inner).clone();
     }
 

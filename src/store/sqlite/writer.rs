@@ -121,6 +121,11 @@ fn write(session: &mut Session<'_>, group: &mut [Box<dyn Call>]) -> Result<(), F
     if done.is_err() {
         session.roll_back()?;
     }
+    if let Err(failure) = &done
+        && failure.is_full()
+    {
+        session.space.was_full();
+    }
     done
 }
 

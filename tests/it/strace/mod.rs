@@ -7,8 +7,10 @@
 //! |---|---|
 //! | `record` | the command under `strace`, and its trace as a list of steps |
 //! | `disk` | what a disk holds after so many steps |
+//! | `full` | disks that are full, and that do not keep what they are given |
 
 mod disk;
+mod full;
 mod record;
 
 use std::{env, fs, sync::Arc};
