@@ -74,3 +74,13 @@ fn a_count_of_nothing_is_refused() {
     let output = demo(&["--count", "0"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
+
+#[test]
+fn an_engine_that_is_killed_half_way_loses_nothing() {
+    let output = demo(&["--count", "800", "--seed", "11", "--crash", "-o", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&summary["accepted"], &summary["arrived"], &summary["complete"]), (&800.into(), &800.into(), &true.into()));
+    let before = summary["accepted_before_the_kill"].as_u64().expect("a count");
+    assert!((400..800).contains(&before), "{summary}");
+}

@@ -6,6 +6,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `crash` | `--crash`: the engine as a process that is killed half-way |
 //! | `faults` | what goes wrong, decided from a seed |
 //! | `sink` | the HTTP server that does it and writes down what arrived |
 //! | `flow` | sending in groups, with a bound on what is under way |
@@ -14,6 +15,7 @@
 //! | `verdict` | whether everything arrived, and nothing too often |
 //! | `summary` | what is printed |
 
+mod crash;
 mod faults;
 mod flow;
 mod folder;
@@ -68,6 +70,9 @@ pub struct DemoArgs {
     /// Keep what is accepted in memory [default: in a SQLite file in a temporary folder]
     #[arg(long)]
     memory: bool,
+    /// Run the engine as a process of its own, kill it half-way without warning, and start it again
+    #[arg(long, conflicts_with_all = ["memory", "chaos", "workers"])]
+    crash: bool,
     /// Kill ten workers while it runs
     #[arg(long)]
     chaos: bool,
@@ -76,6 +81,9 @@ pub struct DemoArgs {
 impl DemoArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let progress = Progress::new(self.count, context.global.quiet);
+        if self.crash {
+            return planes::one_for_all()?.block_on(self.crash(context, progress));
+        }
         let summary = planes::one_for_all()?.block_on(self.summary(progress))?;
         let mut output = context.output();
         match output.format() {
@@ -86,11 +94,53 @@ impl DemoArgs {
         Ok(if summary.complete { Exit::Done } else { Exit::Failed })
     }
 
+    /// Runs it with an engine that is killed.
+    async fn crash(&self, context: &Context, progress: Progress) -> Result<Exit, Failure> {
+        let seed = self.seed.unwrap_or_else(|| OsRng.try_next_u64().unwrap_or_default());
+        let (characters, names) = self.characters();
+        let failed = |error: std::io::Error| Failure::new(Exit::Failed, format!("the demo cannot go on: {error}"));
+        let sink = Sink::start(&characters, seed).await.map_err(failed)?;
+        let folder = Folder::new(seed).map_err(failed)?;
+        let crash::Crashed { accepted, before, arrived_before, verdict } =
+            crash::run(self.count, &names, &sink, &folder, progress).await.map_err(failed)?;
+        let complete = verdict.holds() && accepted == self.count;
+        let lost = verdict.missing.len() as u64;
+        let mut output = context.output();
+        let record = json!({
+            "seed": seed, "accepted": accepted, "accepted_before_the_kill": before, "arrived_before_the_kill": arrived_before,
+            "arrived": accepted - lost, "missing": verdict.missing, "duplicates": verdict.duplicates, "complete": complete,
+        });
+        match output.format() {
+            Format::Table => output.text(&format!(
+                "accepted   {before} notifications; {arrived_before} had arrived when the engine was killed\n\
+                 restarted  it took up what was under way, and {} more were accepted\n\
+                 arrived    {} of {accepted}, with {} copies of what was under way at the kill or not answered\n\
+                 {}\n",
+                accepted - before,
+                accepted - lost,
+                verdict.duplicates,
+                if complete {
+                    format!("every one of {accepted} notifications arrived")
+                } else {
+                    format!("{lost} are missing: {verdict:?}")
+                },
+            ))?,
+            Format::Json => output.json(&record)?,
+            Format::Ndjson => output.list(&[], &[record])?,
+        }
+        Ok(if complete { Exit::Done } else { Exit::Failed })
+    }
+
+    fn characters(&self) -> (Vec<Character>, Vec<String>) {
+        let characters: Vec<_> = (0..usize::from(self.platforms)).map(|number| CHARACTERS[number % CHARACTERS.len()]).collect();
+        let names = characters.iter().enumerate().map(|(number, character)| name(number, character)).collect();
+        (characters, names)
+    }
+
     /// Runs it all. A notification that does not arrive is in the summary.
     async fn summary(&self, progress: Progress) -> Result<Summary, Failure> {
         let seed = self.seed.unwrap_or_else(|| OsRng.try_next_u64().unwrap_or_default());
-        let characters: Vec<_> = (0..usize::from(self.platforms)).map(|number| CHARACTERS[number % CHARACTERS.len()]).collect();
-        let names: Vec<_> = characters.iter().enumerate().map(|(number, character)| name(number, character)).collect();
+        let (characters, names) = self.characters();
         let sink = Sink::start(&characters, seed).await;
         let sink = sink.map_err(|error| Failure::new(Exit::Unreachable, format!("cannot listen on 127.0.0.1: {error}")))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -79,6 +79,12 @@ impl Sink {
         Ok(Self { urls, arrivals, _accepting: accepting })
     }
 
+    /// How many ids have arrived so far.
+    pub fn arrived(&self) -> u64 {
+        let arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        arrivals.seen.values().filter(|seen| seen.accepted > 0).count() as u64
+    }
+
     /// Where each platform listens, in order.
     pub fn urls(&self) -> &[String] {
         &self.urls
