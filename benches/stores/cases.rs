@@ -43,7 +43,7 @@ fn submission(ids: &IdSource, number: u64, lane: &LaneKey) -> Submission {
         expires_at: None,
     });
     let task = Task { id: head.id.task(0), index: 0, head: head.clone(), lane: lane.clone(), recipient: None };
-    Submission { head, tasks: [Arc::new(task)].into(), idempotency: None, urls: Vec::new() }
+    Submission { head, tasks: [Arc::new(task)].into(), idempotency: None, keys: Default::default(), urls: Vec::new() }
 }
 
 fn lane() -> Result<LaneKey, AnyError> {

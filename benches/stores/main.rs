@@ -20,8 +20,10 @@ mod bare;
 mod cases;
 #[path = "../common/figures.rs"]
 mod figures;
+#[expect(dead_code, reason = "this bench pins nothing")]
 #[path = "../common/machine.rs"]
 mod machine;
+#[expect(dead_code, reason = "this bench looks at what is held, not at the peak")]
 #[path = "../throughput/memory.rs"]
 mod memory;
 

@@ -11,7 +11,7 @@ use super::{Hub, HubError, ShutdownForced};
 use crate::{
     dispatch::Command,
     event::EventKind,
-    store::{Counts, Durability, StoreError},
+    store::{Cancelled, Counts, Durability, StoreError},
     task::{Disposition, NotificationId, Outcome, PlatformName},
     telemetry::{EventStream, PlatformStats, Scaling, WorkerStats, prometheus},
 };
@@ -94,14 +94,20 @@ impl Hub {
     ///
     /// [`HubError::Store`] if the store cannot do it.
     pub async fn cancel(&self, id: NotificationId) -> Result<Cancellation, HubError> {
+        let reached = self.inner.store.cancel(id).await?;
+        let count = Cancellation { cancelled: reached.cancelled.len(), under_way: reached.under_way.len() };
+        self.tell_cancelled(reached).await;
+        Ok(count)
+    }
+
+    /// Tells everybody whom it concerns what a cancellation reached.
+    pub(super) async fn tell_cancelled(&self, reached: Cancelled) {
         let inner = &self.inner;
-        let reached = inner.store.cancel(id).await?;
         for task in &reached.cancelled {
             inner.board.platform(task.platform()).ended.count(Disposition::Cancelled);
             let cancelled = EventKind::Cancelled { task: task.id, platform: task.platform().clone() };
             inner.events.publish(|| (Some(task.head.correlation_id()), cancelled));
         }
-        let count = Cancellation { cancelled: reached.cancelled.len(), under_way: reached.under_way.len() };
         if let Some(outcome) = reached.finished {
             inner.replies.resolve(outcome);
         }
@@ -109,7 +115,6 @@ impl Hub {
             // An error means that the dispatcher has ended, and with it everything under way.
             let _ = inner.commands.send(Command::Cancel(reached.under_way)).await;
         }
-        Ok(count)
     }
 
     /// Takes a platform out of the hub. What waits for it dies with that reason; what is under way ends as it ends.

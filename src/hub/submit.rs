@@ -1,14 +1,20 @@
 //! From a notification to stored tasks.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use super::{Accepted, Batch, Hub, HubError, Inner, accepted::in_batch};
 use crate::{
     event::EventKind,
     routing::{Route, resolve},
-    store::{Enqueued, Submission, UrlPlatform},
+    store::{Enqueued, Keys, Submission, UrlPlatform},
     task::{Head, Notification, Outcome, Target, Task, TaskId},
 };
+
+/// Longest time over which content is compared.
+const DEDUPE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Notifications stored in one call of the store.
 const SUBMISSIONS_PER_CALL: usize = 256;
@@ -30,7 +36,7 @@ impl Hub {
         let accepted = self.accepted(&submission);
         let key = submission.idempotency.as_ref().map(|(key, _)| key.clone());
         let enqueued = self.inner.store.enqueue(vec![submission]).await?;
-        self.confirm(accepted, enqueued.first().copied(), key)
+        self.confirm(accepted, enqueued.into_iter().next(), key).await
     }
 
     /// Sends and waits for the outcome in one.
@@ -62,7 +68,8 @@ impl Hub {
             let enqueued = self.inner.store.enqueue(group).await?;
             for ((receipt, key), enqueued) in receipts.into_iter().zip(enqueued) {
                 let index = accepted.len();
-                accepted.push(self.confirm(receipt, Some(enqueued), key).map_err(|error| in_batch(index, error))?);
+                let confirmed = self.confirm(receipt, Some(enqueued), key).await;
+                accepted.push(confirmed.map_err(|error| in_batch(index, error))?);
             }
         }
         Ok(Batch { accepted })
@@ -79,6 +86,8 @@ impl Hub {
         }
         let wall = self.inner.clock.wall();
         let idempotency = notification.idempotency_key.clone().map(|key| (key, content_hash(&notification)));
+        let dedupe = notification.dedupe.map(|window| (message_hash(&notification), window.min(DEDUPE_MAX)));
+        let keys = Keys { order: notification.order_key.clone(), replace: notification.replace_key.clone(), dedupe };
         let head = Arc::new(Head {
             id: self.inner.ids.notification(wall),
             correlation: notification.correlation_id,
@@ -94,7 +103,7 @@ impl Hub {
         let urls = routes.iter().filter_map(url_platform).collect();
         let numbered = (0..).zip(routes);
         let tasks = numbered.map(|(index, route)| Arc::new(task(index, route, &head))).collect();
-        Ok(Submission { head, tasks, idempotency, urls })
+        Ok(Submission { head, tasks, idempotency, keys, urls })
     }
 
     fn routes(&self, targets: &[Arc<str>]) -> Result<Vec<Route>, HubError> {
@@ -122,13 +131,18 @@ impl Hub {
     }
 
     /// What the caller is told about what the store did.
-    fn confirm(&self, accepted: Accepted, enqueued: Option<Enqueued>, key: Option<Arc<str>>) -> Result<Accepted, HubError> {
+    async fn confirm(&self, accepted: Accepted, enqueued: Option<Enqueued>, key: Option<Arc<str>>) -> Result<Accepted, HubError> {
         match enqueued.expect("a store answers for every submission") {
-            Enqueued::Stored => {
+            stored @ (Enqueued::Stored | Enqueued::StoredInstead(_)) => {
                 let (notification, tasks) = (accepted.id, accepted.tasks.len());
                 let event = || (Some(accepted.correlation_id.clone()), EventKind::Accepted { notification, tasks });
                 self.inner.board.engine.accepted.fetch_add(1, Relaxed);
                 self.inner.events.publish(event);
+                if let Enqueued::StoredInstead(cancelled) = stored {
+                    for reached in cancelled.iter().cloned() {
+                        self.tell_cancelled(reached).await;
+                    }
+                }
                 Ok(accepted)
             }
             Enqueued::Known(first) => {
@@ -146,7 +160,15 @@ fn task(index: u32, route: Route, head: &Arc<Head>) -> Task {
 
 /// A hash of everything a caller asked for but the key; the same in every process.
 fn content_hash(notification: &Notification) -> u64 {
-    let content = format!("{:?}", Notification { idempotency_key: None, ..notification.clone() });
+    stable_hash(&format!("{:?}", Notification { idempotency_key: None, ..notification.clone() }))
+}
+
+/// A hash of what is said.
+fn message_hash(notification: &Notification) -> u64 {
+    stable_hash(&format!("{:?}", notification.message))
+}
+
+fn stable_hash(content: &str) -> u64 {
     let hash = ring::digest::digest(&ring::digest::SHA256, content.as_bytes());
     hash.as_ref().iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
 }

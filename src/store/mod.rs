@@ -68,9 +68,22 @@ pub struct Submission {
     pub tasks: Arc<[Arc<Task>]>,
     /// The caller's key and the hash of what he sent with it.
     pub idempotency: Option<(Arc<str>, u64)>,
+    /// What else it asks of the store.
+    pub keys: Keys,
     /// The URLs behind those of its platforms that are none of the configuration's; no others can be made again after a
     /// restart.
     pub urls: Vec<UrlPlatform>,
+}
+
+/// What a submission asks of the store besides being kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// Tasks of one platform and key are claimed one after the other.
+    pub order: Option<Arc<str>>,
+    /// What waits of the last one with this key is cancelled.
+    pub replace: Option<Arc<str>>,
+    /// Targets for which the same content, by its hash, was accepted within this time are cancelled.
+    pub dedupe: Option<(u64, Duration)>,
 }
 
 /// A platform that came as a URL.
@@ -85,10 +98,12 @@ pub struct UrlPlatform {
 }
 
 /// What became of a submission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Enqueued {
     /// It is stored.
     Stored,
+    /// It is stored, and these were cancelled by that: what it replaces, and its own tasks that repeat others.
+    StoredInstead(Arc<[Cancelled]>),
     /// The same key came with the same content before: this is the notification that was stored then.
     Known(NotificationId),
     /// The same key came with other content before. Nothing was stored.

@@ -1,6 +1,9 @@
 //! A notification as it is written in JSON: one line of a file, or the body of a request.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
@@ -62,6 +65,34 @@ pub struct Draft {
     pub correlation_id: Option<String>,
     /// The same key with the same content is accepted once. Default: none.
     pub idempotency_key: Option<String>,
+    /// Goes to each platform after those accepted before it with the same key. Default: no order.
+    pub order_key: Option<String>,
+    /// Cancels what still waits of the last one with the same key. Default: replaces nothing.
+    pub replace_key: Option<String>,
+    /// The same content to the same target is sent once within this time, such as `10m`. Default: not looked at.
+    pub dedupe: Option<DedupeWindow>,
+}
+
+/// A time over which content is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct DedupeWindow(pub Duration);
+
+impl TryFrom<String> for DedupeWindow {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 60 * 60,
+            "d" => 24 * 60 * 60,
+            _ => return Err(format!("`{text}` is no duration, expected a whole number with s, m, h or d such as `10m`")),
+        };
+        let number: u64 = number.parse().map_err(|_| format!("`{text}` is no duration, expected one such as `10m`"))?;
+        Ok(Self(Duration::from_secs(number.saturating_mul(seconds))))
+    }
 }
 
 /// A file: its bytes as base64, or the URL a platform can fetch it from.
@@ -148,6 +179,9 @@ impl Draft {
         notification.not_before = self.not_before.map(SystemTime::from);
         notification.correlation_id = self.correlation_id.map(Into::into);
         notification.idempotency_key = self.idempotency_key.map(Into::into);
+        notification.order_key = self.order_key.map(Into::into);
+        notification.replace_key = self.replace_key.map(Into::into);
+        notification.dedupe = self.dedupe.map(|window| window.0);
         Ok(match self.expires_at {
             Some(moment) => notification.expires_at(moment.into()),
             None => notification,
@@ -247,6 +281,19 @@ mod tests {
         ] {
             let error = refused(json);
             assert!(error.starts_with(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn keys_are_read_and_a_window_that_is_none_is_told() {
+        let json = br#"{"to":["a"],"body":"x","order_key":"o","replace_key":"r","dedupe":"10m"}"#;
+        let notification = Draft::from_json(json).expect("valid").into_notification().expect("valid");
+        let expected = Notification::text("x").to("a").order_key("o").replace_key("r").dedupe(Duration::from_secs(600));
+        assert_eq!(notification, expected);
+        for window in ["10", "m", "1.5h", "10 m", ""] {
+            let json = format!(r#"{{"to":["a"],"body":"x","dedupe":"{window}"}}"#);
+            let error = Draft::from_json(json.as_bytes()).expect_err(window).to_string();
+            assert!(error.contains("dedupe") && error.contains("such as `10m`"), "{error}");
         }
     }
 }

@@ -29,6 +29,9 @@ pub struct Notification {
     pub(crate) expires: Option<Expiry>,
     pub(crate) idempotency_key: Option<Arc<str>>,
     pub(crate) correlation_id: Option<Arc<str>>,
+    pub(crate) order_key: Option<Arc<str>>,
+    pub(crate) replace_key: Option<Arc<str>>,
+    pub(crate) dedupe: Option<Duration>,
 }
 
 /// Whoever asks for a longer life means for ever.
@@ -173,6 +176,30 @@ impl Notification {
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<Arc<str>>) -> Self {
         self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Notifications with the same key go to each platform one after the other, in the order they were accepted: the next one
+    /// may be sent when the one before has reached a final state there, whichever. Default: no order.
+    #[must_use]
+    pub fn order_key(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.order_key = Some(key.into());
+        self
+    }
+
+    /// Takes the place of an older one with the same key: what still waits of that is cancelled when this is accepted; what is
+    /// being sent is not tried again. Default: replaces nothing.
+    #[must_use]
+    pub fn replace_key(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.replace_key = Some(key.into());
+        self
+    }
+
+    /// The same content to the same target is sent once within this time: targets that it was accepted for are cancelled,
+    /// and if these are all, the earlier notification stands for this one. At most 30 days. Default: not looked at.
+    #[must_use]
+    pub fn dedupe(mut self, window: Duration) -> Self {
+        self.dedupe = Some(window);
         self
     }
 

@@ -6,6 +6,7 @@
 mod letters;
 mod queue;
 mod record;
+mod sayings;
 mod shelf;
 
 use std::{

@@ -44,11 +44,16 @@ impl WaitingTasks {
         self.lanes.is_empty() || !self.lanes.contains_key(lane)
     }
 
-    /// Takes in a task that waits: in the calendar until it is due, else on its lane.
-    pub fn push(&mut self, record: &Record) {
+    /// Takes in a task that waits for another: nothing but its expiry is looked at.
+    pub fn hold(&mut self, record: &Record) {
         if let Some(expires_at) = record.task.head.expires_at {
             self.expiries.insert((expires_at, record.place), (record.due, record.task.clone()));
         }
+    }
+
+    /// Takes in a task that waits: in the calendar until it is due, else on its lane.
+    pub fn push(&mut self, record: &Record) {
+        self.hold(record);
         match record.due {
             Some(due) => _ = self.calendar.insert((due, record.place), record.task.clone()),
             None => self.push_due(record.place, record.task.clone()),

@@ -21,6 +21,10 @@ pub struct Record {
     pub cancelled: bool,
     pub dead: Option<DeadReason>,
     pub attempts: Vec<Attempt>,
+    /// The order key it shares with others of its platform.
+    pub order: Option<Arc<str>>,
+    /// Whether it waits for the one before it.
+    pub held: bool,
     /// Whether a person dropped it when it was dead.
     pub forgotten: bool,
 }
@@ -39,6 +43,8 @@ impl Record {
             cancelled: false,
             dead: None,
             attempts: Vec::new(),
+            order: None,
+            held: false,
             forgotten: false,
         }
     }

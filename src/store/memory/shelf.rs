@@ -8,10 +8,10 @@ use std::{
 
 use foldhash::fast::FixedState;
 
-use super::{MemoryLimits, queue::WaitingTasks, record::Record};
+use super::{MemoryLimits, queue::WaitingTasks, record::Record, sayings::Sayings};
 use crate::{
     store::{
-        ArrivalSender, Cancelled, Claimed, Counts, Credits, Enqueued, IDEMPOTENCY_WINDOW, LeaseToken, Released, Settled,
+        ArrivalSender, Cancelled, Claimed, Counts, Credits, Enqueued, IDEMPOTENCY_WINDOW, Keys, LeaseToken, Released, Settled,
         Settlement, StoreError, Submission,
     },
     task::{Disposition, Head, NotificationId, Outcome, Task, TaskState},
@@ -25,6 +25,7 @@ pub struct Shelf {
     finished: VecDeque<(SystemTime, NotificationId)>,
     keys: HashMap<Arc<str>, (u64, NotificationId)>,
     key_ages: VecDeque<(SystemTime, Arc<str>)>,
+    sayings: Sayings,
     pub(super) counts: Counts,
     next_token: u64,
     pub(super) arrivals: Option<ArrivalSender>,
@@ -82,19 +83,32 @@ impl Shelf {
             }
             self.key_ages.push_back((wall, key.clone()));
             self.keys.insert(key, (hash, id));
+        } else if let Some(known) = self.sayings.repeats(&submission.keys, &submission.tasks, wall) {
+            return Enqueued::Known(known);
         }
         self.counts.accepted += submission.tasks.len() as u64;
-        let records = self.place(&submission.tasks, wall);
+        let repeated = self.sayings.repeated(&submission.keys, &submission.tasks, wall);
+        let records = self.place(&submission.tasks, &submission.keys, repeated.is_empty(), wall);
         let unfinished = records.len();
         self.notifications.insert(id, Entry::Open(OpenEntry { head: submission.head, records, unfinished }));
-        Enqueued::Stored
+        let mut cancelled = Vec::new();
+        if let Some(older) = self.sayings.replace(&submission.keys, id) {
+            cancelled.push(self.cancel(older, wall));
+        }
+        self.sayings.remember(&submission.keys, &submission.tasks, &repeated, id, wall);
+        if !repeated.is_empty() {
+            cancelled.push(self.cancel_those(id, |record| repeated.contains(&record.task.index), wall));
+        }
+        cancelled.retain(|one| *one != Cancelled::default());
+        if cancelled.is_empty() { Enqueued::Stored } else { Enqueued::StoredInstead(cancelled.into()) }
     }
 
     /// Hands the tasks of one notification straight to the dispatcher if it has room and nothing older waits on their
     /// lanes; else they wait.
-    fn place(&mut self, tasks: &[Arc<Task>], wall: SystemTime) -> Box<[Record]> {
+    fn place(&mut self, tasks: &[Arc<Task>], keys: &Keys, whole: bool, wall: SystemTime) -> Box<[Record]> {
         let due = tasks.first().and_then(|task| task.head.not_before).filter(|due| *due > wall);
-        let straight = due.is_none() && tasks.iter().all(|task| self.waiting.is_lane_empty(&task.lane));
+        let plain = due.is_none() && keys.order.is_none() && whole;
+        let straight = plain && tasks.iter().all(|task| self.waiting.is_lane_empty(&task.lane));
         if straight && let Some(arrivals) = self.arrivals.as_ref().filter(|arrivals| arrivals.reserve(tasks.len())) {
             let (waiting, last) = (&mut self.waiting, &mut self.next_token);
             let records: Box<[Record]> =
@@ -104,14 +118,20 @@ impl Shelf {
                 return records;
             }
         }
-        let records = tasks.iter().map(|task| self.place_waiting(task, due)).collect();
+        let records = tasks.iter().map(|task| self.place_waiting(task, due, keys)).collect();
         self.arrivals.iter().for_each(ArrivalSender::ring);
         records
     }
 
-    fn place_waiting(&mut self, task: &Arc<Task>, due: Option<SystemTime>) -> Record {
-        let record = Record::waiting(task, self.waiting.new_place(&task.head), due);
-        self.waiting.push(&record);
+    fn place_waiting(&mut self, task: &Arc<Task>, due: Option<SystemTime>, keys: &Keys) -> Record {
+        let mut record = Record::waiting(task, self.waiting.new_place(&task.head), due);
+        record.order.clone_from(&keys.order);
+        record.held = keys.order.as_ref().is_some_and(|key| self.sayings.link(key, task));
+        if record.held {
+            self.waiting.hold(&record);
+        } else {
+            self.waiting.push(&record);
+        }
         self.counts.waiting += 1;
         record
     }
@@ -170,10 +190,14 @@ impl Shelf {
     }
 
     pub fn cancel(&mut self, notification: NotificationId, wall: SystemTime) -> Cancelled {
+        self.cancel_those(notification, |_| true, wall)
+    }
+
+    fn cancel_those(&mut self, notification: NotificationId, meant: impl Fn(&Record) -> bool, wall: SystemTime) -> Cancelled {
         let mut reached = Cancelled::default();
         let Some(Entry::Open(entry)) = self.notifications.get_mut(&notification) else { return reached };
         let mut waiting = Vec::new();
-        for record in &mut entry.records {
+        for record in entry.records.iter_mut().filter(|record| meant(record)) {
             match record.state {
                 TaskState::Waiting => {
                     self.waiting.remove(record);
@@ -221,7 +245,8 @@ impl Shelf {
             TaskState::Waiting => self.counts.waiting -= 1,
             _ => self.counts.leased -= 1,
         }
-        record.state = state;
+        (record.state, record.held) = (state, false);
+        let order = record.order.clone();
         match state {
             TaskState::Delivered => self.counts.delivered += 1,
             TaskState::Dead => self.counts.dead += 1,
@@ -229,6 +254,30 @@ impl Shelf {
             _ => self.counts.expired += 1,
         }
         entry.unfinished -= 1;
+        let outcome = self.finished_by(task, wall);
+        if let Some(order) = order {
+            self.let_next_go(&order, task, wall);
+        }
+        outcome
+    }
+
+    /// The next task of an order goes on.
+    fn let_next_go(&mut self, order: &Arc<str>, task: &Task, wall: SystemTime) {
+        let Some((id, index)) = self.sayings.unlink(order, task) else { return };
+        let Some(Entry::Open(entry)) = self.notifications.get_mut(&id) else { return };
+        let record = &mut entry.records[index as usize];
+        if record.held && record.state == TaskState::Waiting {
+            record.held = false;
+            record.due = record.task.head.not_before.filter(|due| *due > wall);
+            self.waiting.push(record);
+            self.arrivals.iter().for_each(ArrivalSender::ring);
+        }
+    }
+
+    /// The outcome of the notification of a task that has just become final, if all of its tasks are.
+    fn finished_by(&mut self, task: &Task, wall: SystemTime) -> Option<Arc<Outcome>> {
+        let stored = self.notifications.get_mut(&task.head.id)?;
+        let Entry::Open(entry) = stored else { return None };
         if entry.unfinished > 0 {
             return None;
         }

@@ -49,6 +49,8 @@ enum Undo {
 pub struct Book {
     pub counts: Counts,
     pub lanes: Lanes,
+    /// Whether any task may wait for another.
+    pub has_chains: bool,
     /// When the next waiting task becomes due or expires, as far as is known; 0 where it must be looked up.
     pub next_wake: i64,
     /// The order within lanes.

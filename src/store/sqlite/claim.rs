@@ -132,8 +132,13 @@ impl Session<'_> {
                 expired.push(seq);
                 continue;
             }
-            debug_assert!(due <= self.now);
-            let mut update = self.db.prepare_cached("UPDATE task SET state = 2, due = 0, wake = ?2 WHERE seq = ?1")?;
+            if due > self.now {
+                let mut update = self.db.prepare_cached("UPDATE task SET wake = ?2 WHERE seq = ?1")?;
+                update.execute(params![seq, super::enqueue::wake(due, expires.unwrap_or_default())])?;
+                continue;
+            }
+            let mut update =
+                self.db.prepare_cached("UPDATE task SET state = 2, due = 0, wake = ?2 WHERE seq = ?1 AND state = 5")?;
             update.execute(params![seq, expires.unwrap_or_default()])?;
             self.book.lanes.set_ready(lane, true);
         }
@@ -240,6 +245,7 @@ impl Session<'_> {
         update.execute(params![seq, super::rows::final_code(TaskState::Dead), DeadReason::Damaged.as_str(), self.now])?;
         self.book.counts.waiting -= 1;
         self.book.counts.dead += 1;
+        self.unlink(seq)?;
         Ok(())
     }
 }

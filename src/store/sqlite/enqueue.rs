@@ -1,7 +1,5 @@
 //! Taking in what was accepted.
 
-use std::sync::Arc;
-
 use rusqlite::{OptionalExtension, params};
 
 use super::{
@@ -13,7 +11,7 @@ use super::{
 use crate::{
     failpoint::failpoint,
     store::{Enqueued, IDEMPOTENCY_WINDOW, Lease, StoreError, Submission, UrlPlatform, codec},
-    task::{LaneKey, Task},
+    task::LaneKey,
 };
 
 impl Session<'_> {
@@ -42,13 +40,10 @@ impl Session<'_> {
         let mut answers = Vec::with_capacity(submissions.len());
         for (submission, known) in submissions.iter().zip(known) {
             // The same key may have come twice in this very call.
-            let known = if known.is_none() && submission.idempotency.is_some() { self.known(submission)? } else { known };
+            let known = if known.is_none() { self.known(submission)? } else { known };
             match known {
                 Some(known) => answers.push(known),
-                None => {
-                    self.store(submission)?;
-                    answers.push(Enqueued::Stored);
-                }
+                None => answers.push(self.store(submission)?),
             }
         }
         Ok(answers)
@@ -56,7 +51,7 @@ impl Session<'_> {
 
     /// What was accepted with the same key before.
     fn known(&self, submission: &Submission) -> Result<Option<Enqueued>, Failure> {
-        let Some((key, hash)) = &submission.idempotency else { return Ok(None) };
+        let Some((key, hash)) = &submission.idempotency else { return self.repeats(submission) };
         let mut select = self.db.prepare_cached("SELECT hash, notification, expires FROM idempotency WHERE key = ?1")?;
         let found = select
             .query_row([&**key], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 16]>(1)?, row.get::<_, i64>(2)?)))
@@ -70,7 +65,8 @@ impl Session<'_> {
         }))
     }
 
-    fn store(&mut self, submission: &Submission) -> Result<(), Failure> {
+    fn store(&mut self, submission: &Submission) -> Result<Enqueued, Failure> {
+        let repeated = self.repeated(submission)?;
         let (head, tasks) = (&submission.head, submission.tasks.len() as i64);
         let first = self.book.take_numbers(tasks);
         let (accepted, message) = (codec::nanos(head.accepted_at), &*head.message);
@@ -108,17 +104,24 @@ impl Session<'_> {
         self.book.counts.accepted += tasks as u64;
         let rank = self.book.ranks.next(head.accepted_at, message.priority);
         failpoint!("accept.in_tx");
-        self.place(&submission.tasks, first, rank, (accepted, expires.unwrap_or_default()))
+        self.place(submission, first, rank, &repeated)?;
+        let cancelled = self.apply_keys(submission, &repeated)?;
+        Ok(if cancelled.is_empty() { Enqueued::Stored } else { Enqueued::StoredInstead(cancelled.into()) })
     }
 
     /// Hands the tasks of one notification straight to the dispatcher if it has room and nothing older waits on their
     /// lanes; else they wait.
-    fn place(&mut self, tasks: &[Arc<Task>], first: i64, rank: i64, (accepted, expires): (i64, i64)) -> Result<(), Failure> {
+    fn place(&mut self, submission: &Submission, first: i64, rank: i64, repeated: &[bool]) -> Result<(), Failure> {
+        let (tasks, order) = (&submission.tasks, &submission.keys.order);
+        let accepted = codec::nanos(submission.head.accepted_at);
+        let expires = submission.head.expires_at.map(codec::nanos).unwrap_or_default();
         let due = tasks.first().and_then(|task| task.head.not_before).map(codec::nanos).filter(|due| *due > self.now);
         let lanes: Result<Vec<_>, _> = tasks.iter().map(|task| self.lane(&task.lane)).collect();
         let lanes = lanes?;
         let nothing_older = lanes.iter().all(|lane| !self.book.lanes.is_ready(*lane));
-        let straight = due.is_none() && nothing_older && self.reserve(tasks.len());
+        // Those that repeat others are cancelled before anybody sees them.
+        let plain = due.is_none() && order.is_none() && !repeated.contains(&true);
+        let straight = plain && nothing_older && self.reserve(tasks.len());
         let count = tasks.len() as i64;
         let (code, wake) = match due {
             _ if straight => (state::HANDED, 0),
@@ -126,6 +129,7 @@ impl Session<'_> {
             None => (state::WAITING, expires),
         };
         for (seq, (task, lane)) in (first..).zip(tasks.iter().zip(lanes)) {
+            let (code, wake) = if self.link(seq, order, task)? { (state::HELD, expires) } else { (code, wake) };
             self.sql.insert_task.execute(params![
                 seq,
                 id_bytes(task.head.id),
@@ -148,7 +152,7 @@ impl Session<'_> {
             } else {
                 self.book.counts.waiting += 1;
                 self.wake_at(wake);
-                if due.is_none() {
+                if code == state::WAITING {
                     self.book.lanes.set_ready(lane, true);
                 }
                 self.ring();

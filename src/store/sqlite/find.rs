@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     store::Cancelled,
-    task::{NotificationId, Outcome, TaskState},
+    task::{NotificationId, Outcome, Task, TaskState},
 };
 
 impl Session<'_> {
@@ -28,6 +28,11 @@ impl Session<'_> {
 
     /// Cancels the waiting tasks of a notification and marks its claimed ones.
     pub fn cancel(&mut self, id: NotificationId) -> Result<Cancelled, Failure> {
+        self.cancel_those(id, |_| true)
+    }
+
+    /// The same for those of its tasks that are meant.
+    pub fn cancel_those(&mut self, id: NotificationId, meant: impl Fn(&Task) -> bool) -> Result<Cancelled, Failure> {
         let mut reached = Cancelled::default();
         let Some(HeadRow { first, tasks, head }) = self.read_head(id)? else { return Ok(reached) };
         let mut heads = Heads::from([(id, HeadRow { head, first, tasks })]);
@@ -42,6 +47,9 @@ impl Session<'_> {
         }
         for (seq, code) in open {
             let (row, task) = self.read_task(seq, &mut heads)?;
+            if !meant(&task) {
+                continue;
+            }
             if let Some(token) = self.book.token_of(seq) {
                 self.book.cancel(token);
                 reached.under_way.push(task.id);
@@ -51,6 +59,7 @@ impl Session<'_> {
             self.book.counts.waiting -= 1;
             self.count_final(TaskState::Cancelled);
             self.book.finish_one(first);
+            self.unlink(seq)?;
             if code == state::WAITING {
                 let lane = row.lane;
                 let more = self.book.lanes.is_ready(lane) && self.anything_waits(lane)?;

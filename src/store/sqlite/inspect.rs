@@ -100,7 +100,7 @@ fn look(db: &Connection) -> Result<Inspection, Failure> {
     for (what, sql) in [
         ("tasks belong to no notification", "SELECT count(*) FROM task WHERE notification NOT IN (SELECT id FROM notification)"),
         ("tasks lie on no lane", "SELECT count(*) FROM task WHERE lane NOT IN (SELECT id FROM lane)"),
-        ("tasks are in no known state", "SELECT count(*) FROM task WHERE state NOT IN (2, 3, 4, 5, 10, 11, 12, 13)"),
+        ("tasks are in no known state", "SELECT count(*) FROM task WHERE state NOT IN (2, 3, 4, 5, 6, 10, 11, 12, 13)"),
         ("tasks are dead without a reason", "SELECT count(*) FROM task WHERE (state = 11) <> (dead IS NOT NULL)"),
     ] {
         let wrong = count(sql)?;

@@ -16,6 +16,7 @@
 //! | `book`, `lanes` | what is known without asking: claims, counts, lanes |
 //! | `enqueue`, `claim`, `settle`, `find` | the calls |
 //! | `inspect` | looking a file over, and copying it |
+//! | `keys` | order, replacing an older one, not repeating |
 //! | `list` | pages of tasks, read on a connection of their own |
 //! | `letters` | dead letters: requeued, or forgotten |
 //! | `prune` | forgetting what is finished and old |
@@ -30,6 +31,7 @@ mod enqueue;
 mod failure;
 mod find;
 mod inspect;
+mod keys;
 mod lanes;
 mod letters;
 mod list;

@@ -219,6 +219,12 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
         params![state::DEAD, crate::task::DeadReason::Poison.as_str(), now, DEAD_AFTER],
     )?;
     transaction.execute("UPDATE counts SET waiting = waiting - ?1, dead = dead + ?1, epoch = epoch + 1", [poisoned as i64])?;
+    // What waited for a task that is dead now waits no more.
+    transaction.execute_batch(
+        "DELETE FROM chain WHERE seq IN (SELECT chain.seq FROM chain JOIN task ON task.seq = chain.seq WHERE task.state >= 10); \
+         UPDATE task SET state = 5, wake = 1, due = max(1, coalesce((SELECT not_before FROM notification WHERE id = task.notification), 1)) \
+         WHERE state = 6 AND seq IN (SELECT min(seq) FROM chain GROUP BY key);",
+    )?;
     transaction.execute("DELETE FROM claim", [])?;
     failpoint!("rescue.in_tx");
     transaction.commit()?;
@@ -256,6 +262,7 @@ fn read_book(db: &Connection) -> Result<Book, Failure> {
             row.get::<_, Option<i64>>(0)
         })?;
     let mut book = Book::new(counts, lanes, last_seq.unwrap_or_default(), epoch);
+    book.has_chains = db.query_row("SELECT EXISTS (SELECT 1 FROM chain)", [], |row| row.get(0))?;
     book.ranks = Ranks::behind(last.unwrap_or_default());
     Ok(book)
 }

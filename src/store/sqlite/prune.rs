@@ -18,6 +18,8 @@ impl Session<'_> {
     pub fn prune(&mut self, retention: Duration) -> Result<bool, Failure> {
         let keys = "DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE expires <= ?1 LIMIT ?2)";
         let keys = self.db.prepare_cached(keys)?.execute(params![self.now, SLICE])?;
+        let recent = "DELETE FROM recent WHERE content IN (SELECT content FROM recent WHERE expires <= ?1 LIMIT ?2)";
+        let keys = keys + self.db.prepare_cached(recent)?.execute(params![self.now, SLICE])?;
         let age = i64::try_from(retention.as_nanos()).unwrap_or(i64::MAX);
         let found = self.candidates(self.now.saturating_sub(age))?;
         let looked_at = found.len() as i64;
@@ -31,6 +33,7 @@ impl Session<'_> {
             }
             self.db.prepare_cached("DELETE FROM task WHERE seq >= ?1 AND seq < ?1 + ?2")?.execute([first, tasks])?;
             self.db.prepare_cached("DELETE FROM notification WHERE id = ?1")?.execute([id])?;
+            self.db.prepare_cached("DELETE FROM replaceable WHERE notification = ?1")?.execute([id])?;
             forgotten += 1;
             failpoint!("prune.in_tx");
         }
@@ -43,7 +46,7 @@ impl Session<'_> {
             let mut pages = give_back.query([])?;
             while pages.next()?.is_some() {}
         }
-        Ok(looked_at == SLICE || keys as i64 == SLICE)
+        Ok(looked_at == SLICE || keys as i64 >= SLICE)
     }
 
     /// The next notifications that were accepted before `cutoff`, with their tasks: the first, and how many.

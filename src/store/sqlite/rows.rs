@@ -21,6 +21,8 @@ pub mod state {
     pub const QUARANTINED: i64 = 4;
     /// Waits for its time.
     pub const SCHEDULED: i64 = 5;
+    /// Waits for the task before it of the same order key.
+    pub const HELD: i64 = 6;
     /// The platform accepted it.
     pub const DELIVERED: i64 = 10;
     /// It failed for good.
@@ -46,7 +48,7 @@ pub fn final_code(of: TaskState) -> i64 {
 pub fn task_state(code: i64, claimed: bool) -> Result<TaskState, Failure> {
     Ok(match code {
         state::WAITING | state::HANDED | state::QUARANTINED if claimed => TaskState::Leased,
-        state::WAITING | state::HANDED | state::QUARANTINED | state::SCHEDULED => TaskState::Waiting,
+        state::WAITING | state::HANDED | state::QUARANTINED | state::SCHEDULED | state::HELD => TaskState::Waiting,
         state::DELIVERED => TaskState::Delivered,
         state::DEAD => TaskState::Dead,
         state::CANCELLED => TaskState::Cancelled,

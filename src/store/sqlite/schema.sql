@@ -53,6 +53,29 @@ CREATE TABLE url (
   trusted  INTEGER NOT NULL   -- 1: it may lead into private networks
 ) STRICT, WITHOUT ROWID;
 
+-- Unfinished tasks that are claimed one after the other: those of one platform and order key.
+CREATE TABLE chain (
+  seq INTEGER PRIMARY KEY,
+  key INTEGER NOT NULL
+) STRICT;
+CREATE INDEX chain_key ON chain (key, seq);
+
+-- The last notification of each replace key.
+CREATE TABLE replaceable (
+  key          TEXT PRIMARY KEY,
+  notification BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX replaceable_notification ON replaceable (notification);
+
+-- Content that was accepted for a target.
+CREATE TABLE recent (
+  content      BLOB PRIMARY KEY,
+  notification BLOB NOT NULL,
+  expires      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX recent_expires ON recent (expires);
+
 CREATE TABLE idempotency (
   key          TEXT PRIMARY KEY,
   hash         INTEGER NOT NULL,

@@ -46,7 +46,7 @@ impl Session<'_> {
         if state == TaskState::Dead {
             failpoint!("dead.in_tx");
         }
-        if self.finish(settlement.token, &leased, state) {
+        if self.finish(settlement.token, &leased, state)? {
             let outcome = match (leased.tasks, leased.tries) {
                 (1, 0) => alone(settlement, state, dead),
                 _ => self.outcome_of(&settlement.task)?,
@@ -92,7 +92,7 @@ impl Session<'_> {
             let Some(leased) = self.book.leased(*token).cloned() else { continue };
             if leased.cancelled {
                 self.end_unsent(leased.seq, TaskState::Cancelled)?;
-                if self.finish(*token, &leased, TaskState::Cancelled) {
+                if self.finish(*token, &leased, TaskState::Cancelled)? {
                     released.finished.push(Arc::new(self.outcome_of(task)?));
                 }
                 released.cancelled.push(task.clone());
@@ -130,13 +130,14 @@ impl Session<'_> {
     }
 
     /// Ends a claim with a final state; whether all tasks of the notification are final by that.
-    fn finish(&mut self, token: LeaseToken, leased: &Leased, state: TaskState) -> bool {
+    fn finish(&mut self, token: LeaseToken, leased: &Leased, state: TaskState) -> Result<bool, Failure> {
         let unfinished = if leased.tasks == 1 { Some(0) } else { self.book.finish_one(leased.first) };
         let batch = self.book.end(token);
         self.strike_out(batch);
         self.book.counts.leased -= 1;
         self.count_final(state);
-        unfinished == Some(0)
+        self.unlink(leased.seq)?;
+        Ok(unfinished == Some(0))
     }
 
     /// Counts a task that has become final.

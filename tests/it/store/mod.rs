@@ -9,6 +9,7 @@
 //! | `settle` | what a result changes, and that a late one changes nothing |
 //! | `cancel` | waiting, claimed and unknown |
 //! | `finished` | how long outcomes can be looked up |
+//! | `keys` | order, replacing an older one, not repeating |
 //! | `letters` | lists, and dead letters: requeued or dropped |
 //! | `sqlite/` | what a file promises: reopening, crashes, damage, ownership |
 //! | `model/` | random sequences of all of it against a plain model |
@@ -18,6 +19,7 @@ mod claim;
 mod enqueue;
 mod finished;
 mod fresh;
+mod keys;
 mod letters;
 mod model;
 mod settle;

@@ -110,12 +110,12 @@ impl Stand {
             Arc::new(Task { id: head.id.task(index), index, head: head.clone(), lane: lane(name), recipient: Some("ada".into()) })
         };
         let tasks = (0..).zip(lanes.iter().copied()).map(task).collect();
-        Submission { head, tasks, idempotency: None, urls: Vec::new() }
+        Submission { head, tasks, idempotency: None, keys: Default::default(), urls: Vec::new() }
     }
 
     /// Stores one submission, and says what became of it.
     pub async fn enqueue(&self, submission: Submission) -> Result<Enqueued, StoreError> {
-        Ok(self.store.enqueue(vec![submission]).await?[0])
+        Ok(self.store.enqueue(vec![submission]).await?.remove(0))
     }
 
     /// Stores a notification with one task on each of `lanes`.

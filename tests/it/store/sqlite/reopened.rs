@@ -109,3 +109,23 @@ async fn what_the_dispatcher_did_not_take_any_more_waits() {
     let claimed = claimed_tasks(&stand.claim_all().await);
     assert_same(&claimed, &[tasks[0].clone(), more[0].clone()]);
 }
+
+#[tokio::test]
+async fn an_order_is_kept_over_a_kill() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        let mut submission = stand.submission(&["a"]);
+        submission.keys.order = Some("k".into());
+        tasks.push(submission.tasks[0].clone());
+        stand.enqueue(submission).await.expect("stored");
+    }
+    stand.claim_all().await;
+    let (_copy, next) = after_a_kill(folder.path(), &clock);
+    for task in &tasks {
+        let lease = next.claim_all().await.remove(0);
+        assert_eq!(lease.task.id, task.id);
+        next.settle(&lease, Disposition::Delivered).await;
+    }
+}
