@@ -3,6 +3,7 @@
 //! All state is one [`Shelf`](shelf::Shelf) behind one mutex that is never held across an `.await`: each call is one
 //! short critical section, and so each is done or not done.
 
+mod endings;
 mod letters;
 mod queue;
 mod record;
