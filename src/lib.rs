@@ -36,6 +36,8 @@
 //! | feature | default | what |
 //! |---|---|---|
 //! | `email` | yes | the `email` platform (lettre) |
+//! | `postgres` | yes | the PostgreSQL store, for many nodes |
+//! | `sqlite` | yes | the SQLite store: one file on disk |
 //! | `cli` | yes | the command, with its terminal code and allocator; brings `server` |
 //! | `server` | yes | the HTTP side of the command |
 //! | `testing` | no | the module `testing` and the platforms' testkit |

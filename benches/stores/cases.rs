@@ -101,6 +101,7 @@ fn settlement(lease: Lease) -> Settlement {
     let attempt = Attempt {
         number: 1,
         started_at: SystemClock.wall(),
+        node: None,
         took: Duration::from_millis(12),
         worker: 0,
         result: Ok(Receipt::with_id("1700000000.000100")),

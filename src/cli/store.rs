@@ -35,6 +35,10 @@ impl Store {
 fn file(config: &StoreConfig) -> Result<PathBuf, Failure> {
     match config.kind {
         StoreKind::Sqlite => Ok(path(&config.path)?),
+        StoreKind::Postgres => {
+            let message = "the store is a PostgreSQL database, which has no file here; back it up with its own tools (pg_dump)";
+            Err(Failure::new(Exit::Config, message))
+        }
         StoreKind::Memory => Err(Failure::new(Exit::Config, "the store is in memory and has no file (`store.type`)")),
     }
 }

@@ -241,6 +241,7 @@ fn whole(task: &ListedTask) -> Value {
             "number": attempt.number,
             "at": time(attempt.started_at),
             "seconds": attempt.took.as_secs_f64(),
+            "node": attempt.node,
             "worker": attempt.worker,
             "class": error.map_or("delivered", |error| error.kind().as_str()),
             "receipt": receipt,

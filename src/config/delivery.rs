@@ -78,6 +78,12 @@ pub struct DeliveryConfig {
     /// Sends of one lane under way at most, 1 to 65536. Default: 64.
     #[schemars(range(min = 1, max = 65536))]
     pub max_in_flight: usize,
+    /// How long what a node has claimed of a shared store stays its own after it was last heard of, 1 s to 2 h; of the
+    /// whole engine, no platform's own. With `store.type = "postgres"` at least 10 s more than every `timeout`.
+    /// Default: 45 s.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema", extend("x-min" = "1s", "x-max" = "2h"))]
+    pub lease: Duration,
     /// Rate limits, all of which hold: `"1/s"`, `["5/2s", "30/min"]` or `{ rate = "30/min", burst = 10 }`. Default: none.
     #[serde(with = "rate")]
     #[schemars(schema_with = "rate::schema")]
@@ -93,6 +99,7 @@ impl Default for DeliveryConfig {
             retry_after_max: Duration::from_secs(24 * 60 * 60),
             on_ambiguous: OnAmbiguous::default(),
             max_in_flight: 64,
+            lease: Duration::from_secs(45),
             rate_limit: Vec::new(),
         }
     }

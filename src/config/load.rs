@@ -15,6 +15,7 @@ use super::{
     mistake::Mistake,
     schema,
     shape::Shape,
+    shared_store,
     source::{Layer, Source},
     tree::Node,
     whole_pool,
@@ -150,6 +151,9 @@ impl<'a> Draft<'a> {
             whole_pool::check(self, pool);
         }
         let platforms = accounts::read(self);
+        if let (Some(store), Some(delivery)) = (&store, &delivery) {
+            shared_store::check(self, store, delivery, &platforms);
+        }
         let accounts = parts.map(|parts| accounts::build(self, &platforms, registry, parts)).unwrap_or_default();
         let groups = groups::read(self, &platforms, &accounts, registry, parts);
         let config =

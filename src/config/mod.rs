@@ -59,6 +59,7 @@ mod rate;
 mod reserved;
 mod schema;
 mod shape;
+mod shared_store;
 mod source;
 mod store;
 mod suggest;

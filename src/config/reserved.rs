@@ -1,9 +1,8 @@
 //! Keys and words that are promised but do nothing in this version: they are refused, not ignored.
 
 /// Keys, by section. A whole section ends in nothing.
-const KEYS: [(&str, &[&str]); 7] = [
-    ("store", &["url"]),
-    ("delivery", &["breaker", "lease"]),
+const KEYS: [(&str, &[&str]); 6] = [
+    ("delivery", &["breaker"]),
     ("telemetry", &["otlp_endpoint"]),
     ("routes", &[]),
     ("templates", &[]),
@@ -12,7 +11,7 @@ const KEYS: [(&str, &[&str]); 7] = [
 ];
 
 /// Words, by key.
-const WORDS: [(&str, &[&str]); 1] = [("store.type", &["postgres"])];
+const WORDS: [(&str, &[&str]); 0] = [];
 
 /// Whether the key at this path is one of them. A platform's table may name what `[delivery]` may.
 pub(crate) fn is_reserved_key(path: &[String]) -> bool {

@@ -50,6 +50,8 @@ pub(super) fn defaults() -> Value {
 /// The keys that every platform's table may hold beside its adapter's own, `type` left out.
 pub(crate) fn shared_keys() -> Map<String, Value> {
     let mut keys = properties(&SchemaGenerator::default().into_root_schema_for::<DeliveryConfig>().to_value());
+    // A lease is a node's, not a platform's.
+    keys.remove("lease");
     for key in keys.values_mut() {
         let Some(key) = key.as_object_mut() else { continue };
         key.remove("default");

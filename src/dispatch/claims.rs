@@ -72,6 +72,16 @@ impl Dispatcher {
         }
     }
 
+    /// Takes everything that queues out of its lanes: the lease is over, and others may have it. What was given out already
+    /// looks for itself.
+    pub(super) fn unload_lapsed(&mut self) {
+        for (_, lane) in &mut self.lanes {
+            let held = lane.queue.drain(..).filter_map(|key| self.ledger.remove(key));
+            self.overflow.extend(held.map(|held| (held.lease.token, held.lease.task)));
+        }
+        self.claim_wanted = true;
+    }
+
     /// Takes in what was claimed.
     pub(super) fn take_claimed(&mut self, claimed: Result<Claimed, StoreError>) {
         let claimed = match claimed {
@@ -84,6 +94,9 @@ impl Dispatcher {
         };
         let (now, wall) = (self.clock.now(), self.clock.wall());
         self.next_due = claimed.next_due.map(|due| at(due, now, wall));
+        if !claimed.urls.is_empty() {
+            (self.learn)(claimed.urls);
+        }
         claimed.leases.into_iter().for_each(|lease| self.accept(lease));
         self.lanes.iter_mut().for_each(|(_, lane)| lane.backlog = false);
         let full = self.room() == 0;

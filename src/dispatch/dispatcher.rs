@@ -27,13 +27,16 @@ use crate::{
     pool::{PoolEvent, Roster},
     routing::SharedDirectory,
     shutdown::Scope,
-    store::{ArrivalReceiver, Claimed, Lease, LeaseToken, Store, StoreError},
+    store::{ArrivalReceiver, Claimed, Lease, LeaseToken, Shared, Store, StoreError, UrlPlatform},
     task::{LaneKey, PlatformName, Task},
     telemetry::{Board, EventBus},
 };
 
 /// Messages taken in at once.
 const MESSAGES_PER_TURN_MAX: usize = 256;
+
+/// Takes in platforms that other processes were given as URLs.
+pub type Learn = Box<dyn Fn(Vec<UrlPlatform>) + Send + Sync>;
 
 /// What a dispatcher needs.
 pub struct DispatcherParts {
@@ -59,6 +62,8 @@ pub struct DispatcherParts {
     pub board: Board,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
+    /// Told of platforms that other processes were given as URLs.
+    pub learn: Learn,
     /// What it lives in.
     pub scope: Scope,
     /// Seed of its randomness.
@@ -77,6 +82,9 @@ pub struct Dispatcher {
     pub(super) board: Board,
     pub(super) clock: Arc<dyn Clock>,
     scope: Scope,
+    pub(super) learn: Learn,
+    /// What follows from a store that others use too, if it is one.
+    pub(super) shared: Option<Shared>,
     pub(super) rng: SmallRng,
     pub(super) lanes: Slab<Lane>,
     pub(super) lane_of: HashMap<LaneKey, usize, RandomState>,
@@ -119,6 +127,7 @@ enum Input {
 impl Dispatcher {
     /// A dispatcher without lanes and leases yet.
     pub fn new(parts: DispatcherParts) -> Self {
+        let shared = parts.store.shared();
         let desk = Desk {
             store: parts.store,
             replies: parts.replies.clone(),
@@ -143,6 +152,8 @@ impl Dispatcher {
             board: parts.board,
             clock: parts.clock,
             scope: parts.scope,
+            learn: parts.learn,
+            shared,
             rng: SmallRng::seed_from_u64(parts.seed),
             lanes: Slab::new(),
             lane_of: HashMap::default(),

@@ -88,8 +88,14 @@ impl Dispatcher {
         }
         self.claim_wanted |= self.lanes[held.lane].wants_more(now);
         self.ready(held.lane);
-        let attempt =
-            Attempt { number: held.lease.tries + 1, started_at, took: done.took, worker: worker.slot, result: done.result };
+        let attempt = Attempt {
+            number: held.lease.tries + 1,
+            started_at,
+            took: done.took,
+            node: self.shared.as_ref().map(|shared| shared.node.clone()),
+            worker: worker.slot,
+            result: done.result,
+        };
         let Lease { token, task, .. } = held.lease;
         self.settler.push(Settlement { token, task, attempt: Some(attempt), disposition });
     }

@@ -68,6 +68,9 @@ impl Dispatcher {
         let now = self.clock.now();
         self.now = now;
         self.unpark(now);
+        if self.shared.as_ref().is_some_and(|shared| shared.lease.left(now).is_zero()) {
+            self.unload_lapsed();
+        }
         if !self.ring.is_empty() {
             self.go_around(now, self.clock.wall());
         }
@@ -126,6 +129,7 @@ impl Dispatcher {
             platform_number: lane.tally.number,
             timeout: lane.entry.delivery.timeout,
             native_batch: lane.is_batching(),
+            lease: self.shared.as_ref().map(|shared| shared.lease.clone()),
             items: items.collect(),
         };
         let kind =

@@ -1,15 +1,19 @@
 //! What a caller holds after a notification was accepted.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use super::{OutcomeError, error::HubError};
 use crate::{
+    clock::Clock,
     dispatch::Waiter,
     store::{Durability, Store},
     task::{CorrelationId, NotificationId, Outcome, Task, TaskId},
 };
+
+/// How often a shared store is asked whether another process has delivered.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// An accepted notification: stored, with all its tasks, and on its way.
 pub struct Accepted {
@@ -21,6 +25,9 @@ pub struct Accepted {
     pub correlation_id: CorrelationId,
     pub(super) tasks: Arc<[Arc<Task>]>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Whether another process may deliver it.
+    pub(super) shared: bool,
     pub(super) waiter: Waiter,
 }
 
@@ -57,9 +64,30 @@ impl Accepted {
                 return Ok(known);
             }
         }
+        if self.shared {
+            return self.outcome_anywhere().await;
+        }
         match self.waiter.outcome().await {
             Some(outcome) => Ok(outcome),
             None => self.find().await,
+        }
+    }
+
+    /// The same where another process may be the one that delivers: it tells nobody here, so the store is asked.
+    async fn outcome_anywhere(&self) -> Result<Arc<Outcome>, OutcomeError> {
+        loop {
+            tokio::select! {
+                biased;
+                outcome = self.waiter.outcome() => return match outcome {
+                    Some(outcome) => Ok(outcome),
+                    None => self.find().await,
+                },
+                () = self.clock.sleep_until(self.clock.now() + ASK_EVERY) => {}
+            }
+            let known = self.find().await?;
+            if known.is_final() {
+                return Ok(known);
+            }
         }
     }
 

@@ -218,15 +218,16 @@ impl HubBuilder {
         let seed = self.seed.unwrap_or_else(|| OsRng.try_next_u64().unwrap_or_default());
         let store = match self.store.clone() {
             Some(store) => store,
-            None => super::store::open(&self.config.store, &runtime, clock.clone()).await?,
+            None => super::store::open(&self.config, &runtime, clock.clone()).await?,
         };
-        let urls = UrlPlatforms {
+        let urls = Arc::new(UrlPlatforms {
+            shared: store.shared().is_some(),
             allowed: self.url_targets,
             registry,
             parts,
             delivery: self.config.delivery.clone(),
             numbers: Mutex::default(),
-        };
+        });
         urls.restore(&directory, store.urls());
         let grouped: Vec<Arc<str>> =
             directory.load().groups.values().flatten().map(|target| String::from(target.clone()).into()).collect();

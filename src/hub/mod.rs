@@ -84,7 +84,7 @@ pub struct Hub {
 
 struct Inner {
     directory: SharedDirectory,
-    urls: UrlPlatforms,
+    urls: Arc<UrlPlatforms>,
     store: Arc<dyn Store>,
     replies: Replies,
     events: EventBus,

@@ -43,7 +43,7 @@ pub struct Planes {
 /// What a hub stands on.
 pub struct Services {
     pub directory: SharedDirectory,
-    pub urls: UrlPlatforms,
+    pub urls: Arc<UrlPlatforms>,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
 }
@@ -102,6 +102,10 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
         events: events.clone(),
         board: board.clone(),
         clock: clock.clone(),
+        learn: {
+            let (urls, directory) = (urls.clone(), directory.clone());
+            Box::new(move |known| urls.restore(&directory, known))
+        },
         scope: scope.clone(),
         seed,
     });

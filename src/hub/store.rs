@@ -9,35 +9,66 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::StartError;
+#[cfg(feature = "postgres")]
+use crate::store::{PostgresOptions, PostgresStore};
+#[cfg(feature = "sqlite")]
+use crate::store::{SqliteOptions, SqliteStore};
 use crate::{
     clock::Clock,
-    config::{StoreConfig, StoreKind},
+    config::{Config, StoreConfig, StoreKind},
     store::{MemoryLimits, MemoryStore, Store},
 };
-#[cfg(feature = "sqlite")]
-use crate::{
-    config::KeptThrough,
-    store::{Durability, SqliteOptions, SqliteStore},
-};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use crate::{config::KeptThrough, store::Durability};
 
 /// Opens it. A file is opened on a thread that may block: what a process that died left is taken up first.
-pub async fn open(config: &StoreConfig, runtime: &Handle, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
-    match config.kind {
+pub async fn open(config: &Config, runtime: &Handle, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
+    match config.store.kind {
         StoreKind::Memory => {
-            let limits = MemoryLimits { retention: config.retention, ..MemoryLimits::default() };
+            let limits = MemoryLimits { retention: config.store.retention, ..MemoryLimits::default() };
             Ok(Arc::new(MemoryStore::new(limits, clock)))
         }
-        StoreKind::Sqlite => open_file(config, runtime, clock).await,
+        StoreKind::Sqlite => open_file(&config.store, runtime, clock).await,
+        StoreKind::Postgres => open_database(config, runtime, clock).await,
+    }
+}
+
+/// Becomes a node of a database that others use too. It is known to them by its host and process.
+#[cfg(feature = "postgres")]
+async fn open_database(config: &Config, runtime: &Handle, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
+    let url = config.store.url.as_ref().ok_or_else(|| StartError::Invalid("`store.url` is missing".to_owned()))?;
+    let url = url.fetch().map_err(|reason| StartError::Invalid(format!("`store.url`: {reason}")))?;
+    let options = PostgresOptions {
+        url,
+        durability: durability(&config.store),
+        retention: config.store.retention,
+        lease: config.delivery.lease,
+        waiting_max: u64::MAX,
+    };
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = format!("{host}/{}", std::process::id());
+    Ok(Arc::new(PostgresStore::open(options, &name, runtime, clock).await?))
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn open_database(_config: &Config, _runtime: &Handle, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
+    Err(StartError::Invalid(
+        "this program is built without the feature `postgres`; set another `store.type`, or build it with the feature".to_owned(),
+    ))
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+fn durability(config: &StoreConfig) -> Durability {
+    match config.durability {
+        KeptThrough::Disk => Durability::Disk,
+        KeptThrough::Process => Durability::Process,
     }
 }
 
 #[cfg(feature = "sqlite")]
 async fn open_file(config: &StoreConfig, runtime: &Handle, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
-    let durability = match config.durability {
-        KeptThrough::Disk => Durability::Disk,
-        KeptThrough::Process => Durability::Process,
-    };
-    let options = SqliteOptions { durability, retention: config.retention, ..SqliteOptions::new(path(&config.path)?) };
+    let options =
+        SqliteOptions { durability: durability(config), retention: config.retention, ..SqliteOptions::new(path(&config.path)?) };
     let opened = runtime.spawn_blocking(move || SqliteStore::open(options, clock)).await;
     let store = opened.map_err(|error| StartError::Invalid(format!("cannot open the store: {error}")))??;
     Ok(Arc::new(store))

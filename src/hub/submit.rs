@@ -126,6 +126,8 @@ impl Hub {
             correlation_id: submission.head.correlation_id(),
             tasks: submission.tasks.clone(),
             store: self.inner.store.clone(),
+            clock: self.inner.clock.clone(),
+            shared: self.inner.urls.shared,
             waiter: self.inner.replies.register(submission.head.id),
         }
     }

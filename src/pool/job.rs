@@ -12,7 +12,7 @@ use notifyhub_platforms::{
 };
 
 use super::worker::WorkerLink;
-use crate::{config::Affinity, task::WorkerKey};
+use crate::{clock::Deadline, config::Affinity, task::WorkerKey};
 
 /// One envelope of a job, and the name under which its outcome is reported.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Job {
     pub timeout: Duration,
     /// Whether they go out in one native batch call.
     pub native_batch: bool,
+    /// Until when they may be sent, if that is bounded: nothing begins that could still be under way then.
+    pub lease: Option<Deadline>,
     /// The envelopes.
     pub items: Vec<Item>,
 }

@@ -24,7 +24,7 @@ use notifyhub_platforms::{
 use pin_project_lite::pin_project;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Deadline},
     telemetry::{CurrentSend, WorkerCell},
 };
 
@@ -36,6 +36,8 @@ pub struct Label {
     pub started: Instant,
     /// How long after that it is ended if it has no answer.
     pub timeout: Duration,
+    /// Until when it may be under way, if that is bounded.
+    pub lease: Option<Deadline>,
     /// What is shown while it is worked on.
     pub shown: CurrentSend,
 }
@@ -43,6 +45,11 @@ pub struct Label {
 impl Label {
     fn deadline(&self) -> Instant {
         self.started + self.timeout
+    }
+
+    /// Whether it could still be under way when its lease is over: others may send it then.
+    fn outlasts_lease(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.left(self.started) < self.timeout)
     }
 }
 
@@ -128,8 +135,8 @@ impl<F: Future<Output = Answer>> Sends<F> {
     /// Takes in a send; it begins when it is polled.
     pub fn push(&mut self, label: Label, parcel: Parcel) {
         let (deadline, future) = (label.deadline(), (self.transmit)(parcel));
-        let cell = self.cell.clone();
-        self.set.push(Sending { future: Some(future), label: Some(label), cell, waker: None, overdue: false });
+        let (cell, lapsed) = (self.cell.clone(), label.outlasts_lease());
+        self.set.push(Sending { future: Some(future), label: Some(label), cell, waker: None, overdue: false, lapsed });
         if self.timer.as_ref().is_none_or(|timer| deadline < timer.at) {
             self.set_timer(deadline);
         }
@@ -190,6 +197,7 @@ pin_project! {
         cell: Arc<WorkerCell>,
         waker: Option<Waker>,
         overdue: bool,
+        lapsed: bool,
     }
 }
 
@@ -212,10 +220,12 @@ impl<F> Sending<F> {
 impl<F: Future<Output = Answer>> Future for Sending<F> {
     type Output = Finished;
 
-    /// Both ends without an answer are ambiguous: the adapter may have sent.
+    /// An end without an answer is ambiguous, for the adapter may have sent; but not if it was never asked to.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Finished> {
         let mut sending = self.project();
-        let answer = if *sending.overdue {
+        let answer = if *sending.lapsed {
+            Err(SendError::unavailable("not sent: its lease would have run out meanwhile"))
+        } else if *sending.overdue {
             Err(SendError::ambiguous("no answer within the timeout"))
         } else {
             let label = sending.label.as_ref().expect("a send is polled until it has finished");

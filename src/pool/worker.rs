@@ -209,10 +209,10 @@ impl Worker {
     /// Takes a job: what has a free slot begins, the rest waits.
     fn take<F: Future<Output = Answer>>(&mut self, job: Job, now: Instant, sends: &mut Sends<F>) {
         self.cell.takes_job();
-        let Job { platform, platform_number, timeout, native_batch, items } = job;
+        let Job { platform, platform_number, timeout, native_batch, lease, items } = job;
         let label = |keys, first: &Item| {
             let task = TaskId::from_bits(first.envelope.id.bits());
-            Label { keys, started: now, timeout, shown: CurrentSend { task, platform: platform_number } }
+            Label { keys, started: now, timeout, lease: lease.clone(), shown: CurrentSend { task, platform: platform_number } }
         };
         if native_batch {
             let Some(first) = items.first() else { return };

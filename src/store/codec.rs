@@ -161,6 +161,8 @@ struct AttemptRow {
     n: u32,
     at: i64,
     took: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node: Option<Arc<str>>,
     worker: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     receipt: Option<Receipt>,
@@ -175,7 +177,8 @@ pub fn write_attempt(attempt: &Attempt) -> String {
         Err(error) => (None, Some(error)),
     };
     let took = u64::try_from(attempt.took.as_nanos()).unwrap_or(u64::MAX);
-    let row = AttemptRow { n: attempt.number, at: nanos(attempt.started_at), took, worker: attempt.worker, receipt, error };
+    let (n, at, node) = (attempt.number, nanos(attempt.started_at), attempt.node.clone());
+    let row = AttemptRow { n, at, took, node, worker: attempt.worker, receipt, error };
     serde_json::to_string(&row).expect("an attempt is JSON")
 }
 
@@ -192,7 +195,7 @@ fn read_attempt(line: &str) -> Result<Attempt, Damaged> {
         _ => return Err(Damaged(format!("attempt {} has neither receipt nor error, or both", row.n))),
     };
     let (started_at, took) = (moment(row.at), Duration::from_nanos(row.took));
-    Ok(Attempt { number: row.n, started_at, took, worker: row.worker, result })
+    Ok(Attempt { number: row.n, started_at, took, node: row.node, worker: row.worker, result })
 }
 
 /// The reason that is written as this word.
@@ -242,6 +245,7 @@ mod tests {
             number,
             started_at: moment(1_700_000_000_123_456_789),
             took: Duration::from_nanos(1_234_567),
+            node: (number == 2).then(|| "web1/4242".into()),
             worker: 3,
             result,
         };

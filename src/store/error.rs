@@ -17,7 +17,11 @@ pub enum StoreError {
     /// No space is left on its disk. Nothing of the call was stored.
     #[error("the store's disk is full; free some space, nothing of this call was stored")]
     DiskFull,
-    /// It cannot be reached or used now. Nothing of the call was stored.
+    /// The database cannot keep what it was given. Nothing of the call was stored.
+    #[error("cannot be stored: {0}")]
+    Unstorable(String),
+    /// It cannot be reached or used now. Nothing of the call was stored; of a server whose answer was lost, that is not
+    /// certain: an idempotency key makes it safe to repeat.
     #[error("the store cannot be used now: {0}")]
     Unavailable(String),
     /// Its disk failed: whether the last writes were kept is not known, and nothing is promised any more. Restart the
@@ -32,7 +36,7 @@ pub enum StoreError {
     Closed,
 }
 
-/// Why a store's file could not be opened. It was left as it is.
+/// Why a store could not be opened. It was left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -84,6 +88,40 @@ pub enum OpenError {
         /// What it says.
         reason: String,
     },
+    /// The server cannot be used.
+    #[error("cannot use the database at {server}: {reason}")]
+    Server {
+        /// Where it is, without credentials.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// The server answers before what it keeps is on disk.
+    #[error(
+        "the database at {server} runs with {setting}: a power cut would take what it has answered; turn that on, or set \
+         `store.durability = \"process\"`"
+    )]
+    Unsafe {
+        /// Where it is.
+        server: String,
+        /// Which setting.
+        setting: String,
+    },
+    /// A newer program has used the database.
+    #[error(
+        "the database at {server} has schema version {version}, and this program knows {known} at most; use the newer program"
+    )]
+    NewerSchema {
+        /// Where it is.
+        server: String,
+        /// Its version.
+        version: i32,
+        /// Ours.
+        known: i32,
+    },
+    /// The URL of the server is none.
+    #[error("`store.url`: {0}")]
+    Url(String),
     /// The database library this program was built with can damage files.
     #[error("this program was built with SQLite {0}, which can damage a file under load; build it with 3.51.3 or later")]
     Library(String),

@@ -8,17 +8,20 @@
 //! | `arrivals` | how a store tells the dispatcher that there is work, and hands fresh work straight over |
 //! | `memory/` | the memory store |
 //! | `sqlite/` | one file, owned by one process |
+//! | `postgres/` | one database, shared by many processes |
 //! | `error` | how a call can fail, and how opening can |
 //! | `filter` | which tasks are meant, and a page of them |
 //! | `rank` | the order of tasks within a lane |
 //! | `codec` | how messages and attempts are written into a database |
 
 mod arrivals;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod codec;
 mod error;
 mod filter;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rank;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -36,9 +39,12 @@ pub use arrivals::{ArrivalReceiver, ArrivalSender, FreshReceiver, arrivals};
 pub use error::{OpenError, StoreError};
 pub use filter::{Cursor, ListedTask, Page, TaskFilter};
 pub use memory::{MemoryLimits, MemoryStore};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Inspection, SqliteOptions, SqliteStore, backup, inspect};
 
+use crate::clock::Deadline;
 use crate::task::{Attempt, Disposition, Head, LaneKey, NotificationId, Outcome, PlatformName, Task, TaskId};
 
 /// How long an idempotency key is remembered.
@@ -154,6 +160,17 @@ pub struct Claimed {
     pub left: Vec<LaneKey>,
     /// When the next waiting task becomes due or expires, if one does.
     pub next_due: Option<SystemTime>,
+    /// Platforms of these tasks that another process was given as URLs, and this one does not know yet.
+    pub urls: Vec<UrlPlatform>,
+}
+
+/// What a process must know whose store is used by others too.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The name the others know this process by.
+    pub node: Arc<str>,
+    /// Until when what it has claimed may be sent: later others may have it.
+    pub lease: Deadline,
 }
 
 /// What became of a claimed task.
@@ -210,6 +227,11 @@ pub struct Counts {
 pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// What it survives.
     fn durability(&self) -> Durability;
+
+    /// What follows from being shared by many processes, if it is.
+    fn shared(&self) -> Option<Shared> {
+        None
+    }
 
     /// The platforms that came as URLs before this process. For the start.
     fn urls(&self) -> Vec<UrlPlatform> {

@@ -20,6 +20,8 @@ pub struct Attempt {
     pub started_at: SystemTime,
     /// How long it took.
     pub took: Duration,
+    /// Which process made it, where several use the store.
+    pub node: Option<Arc<str>>,
     /// Which worker made it: its slot.
     pub worker: u32,
     /// The platform's receipt, or why there is none.

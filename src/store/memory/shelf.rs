@@ -149,7 +149,7 @@ impl Shelf {
             self.counts.waiting -= 1;
             self.counts.leased += 1;
         }
-        Claimed { leases, left, next_due: self.waiting.next_moment() }
+        Claimed { leases, left, next_due: self.waiting.next_moment(), urls: Vec::new() }
     }
 
     pub fn find(&self, notification: NotificationId) -> Option<Arc<Outcome>> {

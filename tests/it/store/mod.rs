@@ -12,6 +12,7 @@
 //! | `keys` | order, replacing an older one, not repeating |
 //! | `letters` | lists, and dead letters: requeued or dropped |
 //! | `sqlite/` | what a file promises: reopening, crashes, damage, ownership |
+//! | `postgres/` | what a shared database promises: nodes, leases, trouble with the server |
 //! | `model/` | random sequences of all of it against a plain model |
 
 mod cancel;
@@ -22,6 +23,7 @@ mod fresh;
 mod keys;
 mod letters;
 mod model;
+mod postgres;
 mod settle;
 mod sqlite;
 mod stand;

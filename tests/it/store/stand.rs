@@ -10,14 +10,17 @@ use notifyhub::{
     Message,
     clock::Clock,
     store::{
-        Claimed, Credits, Enqueued, Lease, MemoryLimits, MemoryStore, Settled, Settlement, SqliteOptions, SqliteStore, Store,
-        StoreError, Submission,
+        Claimed, Credits, Enqueued, Lease, MemoryLimits, MemoryStore, PostgresOptions, PostgresStore, Settled, Settlement,
+        SqliteOptions, SqliteStore, Store, StoreError, Submission,
     },
     task::{Attempt, Disposition, Head, IdSource, LaneKey, Outcome, Task, TaskState},
     testing::MovedClock,
 };
 use notifyhub_platforms::contract::{Receipt, SendError};
 use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+use super::postgres::server::Database;
 
 /// Longer than any test runs, shorter than anything a test moves the clock by.
 pub const WHILE: Duration = Duration::from_secs(60);
@@ -45,8 +48,30 @@ pub struct Stand {
 }
 
 /// Every store there is, empty.
-pub fn stands(limits: Limits) -> Vec<Stand> {
+pub async fn stands(limits: Limits) -> Vec<Stand> {
+    let mut stands = embedded_stands(limits);
+    stands.extend(postgres_stand(limits).await);
+    stands
+}
+
+/// Every store that needs no server, empty.
+pub fn embedded_stands(limits: Limits) -> Vec<Stand> {
     vec![memory_stand(limits), Stand::new(|clock, folder| Arc::new(sqlite(limits, clock, folder)))]
+}
+
+/// A database with nothing in it, where a server is there.
+pub async fn postgres_stand(limits: Limits) -> Option<Stand> {
+    let (database, clock) = (Database::new().await?, MovedClock::new());
+    let store = postgres(&database.url, limits, &clock, "node-1").await;
+    Some(Stand { store: Arc::new(store), clock, ids: IdSource::new(1), _folder: None })
+}
+
+/// A node of a database.
+pub async fn postgres(url: &str, limits: Limits, clock: &MovedClock, name: &str) -> PostgresStore {
+    let Limits { waiting_max, retention, .. } = limits;
+    let options = PostgresOptions { waiting_max, retention, ..PostgresOptions::new(url) };
+    let opened = PostgresStore::open(options, name, &Handle::current(), Arc::new(clock.clone())).await;
+    opened.expect("the database can be used")
 }
 
 /// The memory store, empty.
@@ -71,7 +96,7 @@ fn sqlite(Limits { waiting_max, retention, .. }: Limits, clock: Arc<dyn Clock>, 
 
 /// Runs `promise` on every store, and afterwards adds up its counts.
 pub async fn on_every_store(limits: Limits, promise: impl AsyncFn(&Stand)) {
-    for stand in stands(limits) {
+    for stand in stands(limits).await {
         promise(&stand).await;
         stand.assert_counts_add_up();
     }
@@ -156,7 +181,14 @@ impl Stand {
             Disposition::Delivered => Ok(Receipt::default()),
             _ => Err(SendError::unavailable("down for repair")),
         };
-        let attempt = Attempt { number: lease.tries + 1, started_at: self.clock.wall(), took: Duration::ZERO, worker: 0, result };
+        let attempt = Attempt {
+            number: lease.tries + 1,
+            started_at: self.clock.wall(),
+            took: Duration::ZERO,
+            node: None,
+            worker: 0,
+            result,
+        };
         Settlement { token: lease.token, task: lease.task.clone(), attempt: Some(attempt), disposition }
     }
 

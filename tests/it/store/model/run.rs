@@ -85,7 +85,7 @@ impl Run {
         let credits = Credits { total, lanes: named.collect(), others };
         let wall = self.stand.clock.wall();
         let claimable = self.ledger.claimable(&credits, wall);
-        let Claimed { leases, left, next_due } = self.stand.claim(credits).await;
+        let Claimed { leases, left, next_due, .. } = self.stand.claim(credits).await;
         let affordable: usize = claimable.values().map(|(tasks, credit)| tasks.len().min(*credit)).sum();
         assert_eq!(leases.len(), affordable.min(total));
         let mut left_behind = HashSet::new();

@@ -1,0 +1,17 @@
+//! What a database promises that others share: two nodes, lost nodes, trouble with the server. Where the server is there, the
+//! whole suite runs on it too.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `server` | databases of the tests' own, on the server that is there or on one of their own |
+
+pub mod server;
+
+use super::stand::postgres_stand;
+
+#[tokio::test]
+async fn the_suite_runs_on_postgres_too() {
+    let stand = postgres_stand(Default::default()).await.expect("NOTIFYHUB_TEST_POSTGRES is set: run ./test");
+    let [task] = &*stand.put(&["ops"]).await else { panic!("one task") };
+    assert_eq!(stand.claim_all().await[0].task.id, task.id);
+}
