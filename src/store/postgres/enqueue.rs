@@ -208,7 +208,9 @@ pub fn place_plain<'a>(core: &Core, rows: &mut Rows<'a>, submission: &'a Submiss
     let (rank, nothing_older) = {
         let mut book = core.book();
         let rank = book.ranks.next(head.accepted_at, head.message.priority);
-        (rank, lanes.iter().all(|lane| !book.ready.contains(lane)))
+        // What has become due by now is older than what comes.
+        let due = book.next_wake <= now;
+        (rank, !due && lanes.iter().all(|lane| !book.ready.contains(lane)))
     };
     let reserved = || core.arrivals().as_ref().is_some_and(|arrivals| arrivals.reserve(tasks.len()));
     rows.push(submission);

@@ -103,7 +103,9 @@ pub fn described(error: &tokio_postgres::Error) -> String {
         Some(said) => format!("{} ({})", said.message(), said.code().code()),
         None => {
             let cause = std::error::Error::source(error).map(ToString::to_string);
-            cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+            let told = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+            let hint = "; trust its certificate with `?sslrootcert=FILE` in the URL, or, on a network nobody reads, use `?sslmode=disable`";
+            if told.contains("certificate") { told + hint } else { told }
         }
     }
 }

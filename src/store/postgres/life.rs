@@ -60,6 +60,7 @@ pub async fn register(core: &Core, client: &Client) -> Result<(), Failure> {
     let row = client.query_typed_one(sql, &[(&&*core.name, Type::TEXT), (&lease.as_secs_f64(), Type::FLOAT8)]).await?;
     core.begin_anew(row.try_get(0)?);
     core.lease.set(began + lease);
+    core.book().next_wake = i64::MAX;
     look(core, client).await?;
     Ok(())
 }
@@ -139,8 +140,11 @@ async fn look(core: &Core, client: &Client) -> Result<bool, Failure> {
             expired: row.try_get(8)?,
             stale: row.try_get(9)?,
         };
+        // It may have looked before another call of this node was committed: a hint that is too early does no harm.
+        book.next_wake = book.next_wake.min(wake.unwrap_or(i64::MAX));
+        drop(book);
     }
-    if waits || wake.is_some_and(|wake| wake <= core.now()) {
+    if waits || core.book().next_wake <= core.now() {
         core.ring();
     }
     Ok(lost)

@@ -12,15 +12,17 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// Listens until it is dropped.
 pub async fn listen(core: Arc<Core>, way: Way) {
+    let mut missed = false;
     loop {
-        if let Err(error) = until_lost(&core, &way).await {
+        if let Err(error) = until_lost(&core, &way, missed).await {
             tracing::debug!(%error, "cannot listen to the other nodes; looking for what they leave");
         }
+        missed = true;
         core.pause(RETRY).await;
     }
 }
 
-async fn until_lost(core: &Core, way: &Way) -> Result<(), tokio_postgres::Error> {
+async fn until_lost(core: &Core, way: &Way, missed: bool) -> Result<(), tokio_postgres::Error> {
     let (client, mut connection) = way.config.connect(way.tls.clone()).await?;
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
     let statement = format!("LISTEN {CHANNEL}");
@@ -32,7 +34,9 @@ async fn until_lost(core: &Core, way: &Way) -> Result<(), tokio_postgres::Error>
             began = &mut listening, if !begun => {
                 began?;
                 begun = true;
-                core.ring();
+                if missed {
+                    core.ring();
+                }
             }
             message = messages.next() => match message {
                 Some(Ok(AsyncMessage::Notification(_))) => core.ring(),

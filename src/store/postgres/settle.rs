@@ -168,7 +168,9 @@ pub async fn settle(core: &Core, client: &Client, settlements: &[Settlement]) ->
     }
     if done.gone.len() < finals.len() {
         let gone: Vec<(Uuid, i32)> = done.gone.iter().map(|one| (one.notification, one.place)).collect();
-        let missing = finals.iter().filter(|one| !gone.contains(&(one.notification, one.place)));
+        let held = |one: &&Final| core.book().leases.contains(&LeaseToken(one.token.unsigned_abs()));
+        // Of a claim that is in the book, a try was lost; any other is stale.
+        let missing = finals.iter().filter(|one| !gone.contains(&(one.notification, one.place))).filter(held);
         let missing: Vec<_> = missing.map(|one| (one.notification, one.place, one.token)).collect();
         done.before = settled_before(client, &missing).await?;
     }
@@ -216,6 +218,9 @@ fn claims<'a>(of: impl Iterator<Item = (LeaseToken, &'a Task)>) -> Claims {
 }
 
 async fn settled_before(client: &Client, missing: &[(Uuid, i32, i64)]) -> Result<Vec<i64>, Failure> {
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
     let notifications: Vec<Uuid> = missing.iter().map(|one| one.0).collect();
     let places: Vec<i32> = missing.iter().map(|one| one.1).collect();
     let tokens: Vec<i64> = missing.iter().map(|one| one.2).collect();
@@ -267,6 +272,9 @@ pub async fn answers(core: &Core, client: &Client, settlements: &[Settlement], d
             None => book.own.stale += 1,
         }
         answers.push(answer.unwrap_or(Settled::Stale));
+    }
+    if !retried.is_empty() {
+        core.ring();
     }
     Ok(answers)
 }

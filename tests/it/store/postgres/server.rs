@@ -48,7 +48,7 @@ impl Database {
         let admin = connect(url).await;
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a new database");
         let (server, _) = url.rsplit_once('/').expect("postgres://…/DATABASE");
-        Self { url: format!("{server}/{name}"), name }
+        Self { url: format!("{server}/{name}?sslmode=disable"), name }
     }
 
     /// The same database, on another port.
