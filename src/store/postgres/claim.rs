@@ -108,16 +108,19 @@ pub async fn claim(core: &Core, client: &Client, credits: &Credits) -> Result<Cl
         before = waiting(client).await?;
     }
     let mut round = Round::new(core, credits, &before, now, woken);
-    let mut after = Waiting::default();
-    for share in [round.share(), usize::MAX] {
-        let Some(wants) = round.wants(share) else { break };
+    let mut last = before;
+    while let Some(wants) = round.wants() {
         let (claimed, left) = tokio::join!(round.ask(client, &wants), client.query_typed(LANES, &[]));
         failpoint!("claim.in_tx");
-        round.take(core, client, claimed?).await?;
-        after = read_waiting(left?)?;
-        before = Waiting::default();
+        let claimed = claimed?;
+        let some = !claimed.is_empty();
+        last = read_waiting(left?)?;
+        round.take(core, client, claimed, &last).await?;
+        if !some {
+            // Others were faster.
+            break;
+        }
     }
-    let last = if round.asked { after } else { before };
     let mut book = core.book();
     book.ready = last.lanes.iter().cloned().collect();
     book.next_wake = last.wake.unwrap_or(i64::MAX);
@@ -167,14 +170,10 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// The part of the credit in all that each lane is given first.
-    fn share(&self) -> usize {
-        (self.credits.total / self.lanes.len().max(1)).max(1)
-    }
-
-    /// How much to ask of each lane next; `None` if nothing is to be asked for.
-    fn wants(&self, share: usize) -> Option<Vec<(String, usize)>> {
+    /// How much to ask of each lane next, its share of what is left at most; `None` if nothing is to be asked for.
+    fn wants(&self) -> Option<Vec<(String, usize)>> {
         let mut left = self.left;
+        let share = (left / self.lanes.len().max(1)).max(1);
         let wants = self.lanes.iter().filter_map(|(lane, credit)| {
             let count = share.min(*credit).min(left);
             left -= count;
@@ -204,7 +203,7 @@ impl<'a> Round<'a> {
     }
 
     /// Takes in what was claimed: oldest first within a lane. A task whose row is damaged is dead: the others go on.
-    async fn take(&mut self, core: &Core, client: &Client, rows: Vec<Row>) -> Result<(), Failure> {
+    async fn take(&mut self, core: &Core, client: &Client, rows: Vec<Row>, last: &Waiting) -> Result<(), Failure> {
         self.asked = true;
         let (mut found, mut damaged) = (Vec::new(), Vec::new());
         for row in &rows {
@@ -241,10 +240,10 @@ impl<'a> Round<'a> {
         for (_, lease) in &found {
             *taken.entry(super::rows::lane_text(&lease.task.lane)).or_default() += 1;
         }
-        // A lane that gave less than it was asked for has no more.
         for (lane, credit) in &mut self.lanes {
             *credit = credit.saturating_sub(taken.get(lane).copied().unwrap_or_default());
         }
+        self.lanes.retain(|(lane, credit)| *credit > 0 && last.lanes.contains(lane));
         self.left = self.left.saturating_sub(found.len());
         self.urls.extend(self.unknown_urls(core, client, &found).await?);
         self.leases.extend(found.into_iter().map(|(_, lease)| lease));
