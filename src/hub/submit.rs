@@ -10,7 +10,7 @@ use crate::{
     event::EventKind,
     routing::{Route, resolve},
     store::{Enqueued, Keys, Submission, UrlPlatform},
-    task::{Head, Notification, Outcome, Target, Task, TaskId},
+    task::{Head, Notification, NotificationId, Outcome, Target, Task, TaskId},
 };
 
 /// Longest time over which content is compared.
@@ -37,6 +37,30 @@ impl Hub {
         let key = submission.idempotency.as_ref().map(|(key, _)| key.clone());
         let enqueued = self.inner.store.enqueue(vec![submission]).await?;
         self.confirm(accepted, enqueued.into_iter().next(), key).await
+    }
+
+    /// Accepts a notification in a transaction of the caller's own, on the database that is the hub's store: it is accepted
+    /// if and when he commits, and with it whatever else he writes. Whichever node finds it then delivers it, within a
+    /// second or so. Keys hold as ever; whoever comes with the same idempotency key waits for the commit.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError`], as [`send`](Hub::send), and where the store is no PostgreSQL database. After [`HubError::Store`] the
+    /// transaction cannot be used any more.
+    #[cfg(feature = "postgres")]
+    pub async fn enqueue_in(
+        &self,
+        transaction: &tokio_postgres::Transaction<'_>,
+        notification: Notification,
+    ) -> Result<NotificationId, HubError> {
+        let submission = self.submission(notification)?;
+        let (id, key) = (submission.head.id, submission.idempotency.as_ref().map(|(key, _)| key.clone()));
+        let enqueued = self.inner.store.enqueue_in(transaction, &[submission]).await?;
+        match enqueued.into_iter().next().expect("a store answers for every submission") {
+            Enqueued::Stored | Enqueued::StoredInstead(_) => Ok(id),
+            Enqueued::Known(first) => Ok(first),
+            Enqueued::Conflict(first) => Err(HubError::Conflict { key: key.unwrap_or_default(), first }),
+        }
     }
 
     /// Sends and waits for the outcome in one.

@@ -43,6 +43,9 @@ pub use memory::{MemoryLimits, MemoryStore};
 pub use postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Inspection, SqliteOptions, SqliteStore, backup, inspect};
+/// The client library whose transactions [`Hub::enqueue_in`](crate::Hub::enqueue_in) takes.
+#[cfg(feature = "postgres")]
+pub use tokio_postgres;
 
 use crate::clock::Deadline;
 use crate::task::{Attempt, Disposition, Head, LaneKey, NotificationId, Outcome, PlatformName, Task, TaskId};
@@ -243,6 +246,16 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Stores submissions, each with all its tasks or not at all; answers in order.
     async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError>;
+
+    /// The same in a transaction of the caller's own: they are accepted when he commits.
+    #[cfg(feature = "postgres")]
+    async fn enqueue_in(
+        &self,
+        _transaction: &tokio_postgres::Transaction<'_>,
+        _submissions: &[Submission],
+    ) -> Result<Vec<Enqueued>, StoreError> {
+        Err(StoreError::Unstorable("only a store in PostgreSQL can be written to in a transaction of its user's own".to_owned()))
+    }
 
     /// Claims due tasks within `credits`, and whatever has expired besides: ending it needs no credit.
     async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError>;

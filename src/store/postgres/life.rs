@@ -120,7 +120,7 @@ async fn beat(core: &Core, client: &Client) -> Result<(), Failure> {
 
 /// Looks what others did. Whether a node was lost.
 async fn look(core: &Core, client: &Client) -> Result<bool, Failure> {
-    let sql = "SELECT EXISTS (SELECT FROM notifyhub.node WHERE until <= now()), \
+    let sql = "SELECT EXISTS (SELECT FROM notifyhub.node WHERE until <= now() AND id <> $1), \
                  EXISTS (SELECT FROM notifyhub.task WHERE state = 2) OR EXISTS (SELECT FROM notifyhub.task WHERE state = 4), \
                  (SELECT min(wake) FROM notifyhub.task WHERE wake IS NOT NULL), \
                  (SELECT coalesce(sum(leased), 0)::bigint FROM notifyhub.node WHERE id <> $1), t.* \
@@ -154,8 +154,9 @@ async fn look(core: &Core, client: &Client) -> Result<bool, Failure> {
 async fn rescue(core: &Core, client: &mut deadpool_postgres::Object) -> Result<(), Failure> {
     let transaction = client.transaction().await?;
     let client = transaction.client();
-    let sql = "SELECT id, name FROM notifyhub.node WHERE until <= now() FOR UPDATE SKIP LOCKED";
-    let lost = client.query_typed(sql, &[]).await?;
+    // Whoever does this lives.
+    let sql = "SELECT id, name FROM notifyhub.node WHERE until <= now() AND id <> $1 FOR UPDATE SKIP LOCKED";
+    let lost = client.query_typed(sql, &[(&core.node(), Type::INT4)]).await?;
     let names: Vec<String> = lost.iter().map(|row| row.try_get(1)).collect::<Result<_, _>>()?;
     let lost: Vec<i32> = lost.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let sql = "SELECT DISTINCT chain FROM notifyhub.task WHERE state = 3 AND node = ANY($1) AND chain IS NOT NULL";

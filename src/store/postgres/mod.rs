@@ -143,22 +143,6 @@ impl PostgresStore {
         ];
         Ok(Self { core, urls, intake, tasks })
     }
-
-    /// Stores submissions in a transaction of the caller's own: they are accepted when he commits, and sent by whichever
-    /// node finds them, within a second or so. An idempotency key and the other keys hold as ever.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`]; the transaction cannot be used any more then.
-    pub(crate) async fn enqueue_in(
-        &self,
-        transaction: &tokio_postgres::Transaction<'_>,
-        submissions: &[Submission],
-    ) -> Result<Vec<Enqueued>, StoreError> {
-        // Counted under no node: nobody else waits for the caller to commit.
-        let stored = keys::enqueue(&self.core, transaction.client(), submissions, 0).await;
-        Ok(stored.map_err(Failure::told)?.answers)
-    }
 }
 
 /// A platform that came as a URL, of a row `platform, url, trusted`.
@@ -246,6 +230,16 @@ impl Store for PostgresStore {
         settle_in(core, placed, Ok(alive), added).map_err(Failure::told)?;
         failpoint!("accept.synced");
         Ok(answers)
+    }
+
+    async fn enqueue_in(
+        &self,
+        transaction: &tokio_postgres::Transaction<'_>,
+        submissions: &[Submission],
+    ) -> Result<Vec<Enqueued>, StoreError> {
+        // Counted under no node: nobody else waits for the caller to commit.
+        let stored = keys::enqueue(&self.core, transaction.client(), submissions, 0).await;
+        Ok(stored.map_err(Failure::told)?.answers)
     }
 
     async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError> {

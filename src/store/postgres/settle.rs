@@ -22,7 +22,7 @@ use super::{
 use crate::{
     failpoint::failpoint,
     store::{ATTEMPTS_MAX, LeaseToken, Released, Settled, Settlement, codec},
-    task::{Attempt, DeadReason, Disposition, NotificationId, Outcome, TargetOutcome, Task, TaskState},
+    task::{Attempt, DeadReason, Disposition, Outcome, TargetOutcome, Task, TaskState},
 };
 
 /// A claimed task that becomes final.
@@ -252,19 +252,24 @@ pub async fn answers(core: &Core, client: &Client, settlements: &[Settlement], d
     for settlement in settlements {
         let token = token_column(settlement.token);
         let key = (uuid(settlement.task.head.id), place(&settlement.task));
-        let answer = match gone.get(&key) {
-            Some(one) if one.is_last() => Some(finished(client, settlement, one).await?),
-            Some(_) => Some(Settled::Applied),
-            None if retried.contains(&token) => Some(Settled::Applied),
-            None if before.contains(&token) => Some(again(client, settlement.task.head.id).await?),
-            None => None,
+        let (answer, ended) = match gone.get(&key) {
+            Some(one) if one.is_last() => (Some(finished(client, settlement, one).await?), Some(one.state)),
+            Some(one) => (Some(Settled::Applied), Some(one.state)),
+            None if retried.contains(&token) => (Some(Settled::Applied), None),
+            None if before.contains(&token) => {
+                let outcome = find(client, settlement.task.head.id).await?;
+                let target = outcome.as_ref().and_then(|outcome| outcome.targets.get(settlement.task.index as usize));
+                let ended = target.map(|target| target.state).filter(|state| state.is_final());
+                (Some(standing(outcome)), ended)
+            }
+            None => (None, None),
         };
         let mut book = core.book();
         match &answer {
             Some(_) => {
                 book.end(settlement.token);
-                if let Some(one) = gone.get(&key) {
-                    book.own.count(one.state, 1);
+                if let Some(state) = ended {
+                    book.own.count(state, 1);
                 } else if let Disposition::Retry { due, .. } = settlement.disposition {
                     book.wake_at(Some(codec::nanos(due)));
                 }
@@ -282,7 +287,7 @@ pub async fn answers(core: &Core, client: &Client, settlements: &[Settlement], d
 async fn finished(client: &Client, settlement: &Settlement, gone: &Gone) -> Result<Settled, Failure> {
     let attempts: Vec<Attempt> = settlement.attempt.iter().cloned().collect();
     if gone.open.is_some() || usize::try_from(gone.tries) != Ok(attempts.len()) {
-        return again(client, settlement.task.head.id).await;
+        return Ok(standing(find(client, settlement.task.head.id).await?));
     }
     let task = &settlement.task;
     let dead = match settlement.disposition {
@@ -301,12 +306,9 @@ async fn finished(client: &Client, settlement: &Settlement, gone: &Gone) -> Resu
     Ok(Settled::Finished(Arc::new(outcome)))
 }
 
-/// How things stand with a notification.
-async fn again(client: &Client, id: NotificationId) -> Result<Settled, Failure> {
-    Ok(match find(client, id).await?.filter(Outcome::is_final) {
-        Some(outcome) => Settled::Finished(Arc::new(outcome)),
-        None => Settled::Applied,
-    })
+/// What is answered where an outcome was looked up.
+fn standing(outcome: Option<Outcome>) -> Settled {
+    outcome.filter(Outcome::is_final).map_or(Settled::Applied, |outcome| Settled::Finished(Arc::new(outcome)))
 }
 
 /// What giving claimed tasks back came to.

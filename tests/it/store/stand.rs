@@ -44,6 +44,7 @@ pub struct Stand {
     pub store: Arc<dyn Store>,
     pub clock: MovedClock,
     ids: IdSource,
+    database: Option<Database>,
     _folder: Option<TempDir>,
 }
 
@@ -63,7 +64,7 @@ pub fn embedded_stands(limits: Limits) -> Vec<Stand> {
 pub async fn postgres_stand(limits: Limits) -> Option<Stand> {
     let (database, clock) = (Database::new().await?, MovedClock::new());
     let store = postgres(&database.url, limits, &clock, "node-1").await;
-    Some(Stand { store: Arc::new(store), clock, ids: IdSource::new(1), _folder: None })
+    Some(Stand { database: Some(database), ..Stand::of(store, clock, 1) })
 }
 
 /// A node of a database.
@@ -86,7 +87,7 @@ fn memory(Limits { waiting_max, finished_max, retention }: Limits, clock: Arc<dy
 /// A store in `folder`, with its clock.
 pub fn sqlite_stand(folder: &Path, clock: &MovedClock) -> Stand {
     let store = Arc::new(sqlite(Limits::default(), Arc::new(clock.clone()), folder));
-    Stand { store, clock: clock.clone(), ids: IdSource::new(folder.as_os_str().len() as u64), _folder: None }
+    Stand { store, clock: clock.clone(), ids: IdSource::new(folder.as_os_str().len() as u64), database: None, _folder: None }
 }
 
 fn sqlite(Limits { waiting_max, retention, .. }: Limits, clock: Arc<dyn Clock>, folder: &Path) -> SqliteStore {
@@ -105,7 +106,23 @@ pub async fn on_every_store(limits: Limits, promise: impl AsyncFn(&Stand)) {
 impl Stand {
     fn new(store: impl FnOnce(Arc<dyn Clock>, &Path) -> Arc<dyn Store>) -> Self {
         let (clock, folder) = (MovedClock::new(), TempDir::new().expect("a folder"));
-        Self { store: store(Arc::new(clock.clone()), folder.path()), clock, ids: IdSource::new(1), _folder: Some(folder) }
+        Self {
+            store: store(Arc::new(clock.clone()), folder.path()),
+            clock,
+            ids: IdSource::new(1),
+            database: None,
+            _folder: Some(folder),
+        }
+    }
+
+    /// A store with its clock; `seed` makes its ids differ from those of others.
+    pub fn of(store: impl Store, clock: MovedClock, seed: u64) -> Self {
+        Self { store: Arc::new(store), clock, ids: IdSource::new(seed), database: None, _folder: None }
+    }
+
+    /// The database of a Postgres store.
+    pub fn database(&self) -> &Database {
+        self.database.as_ref().expect("it is one")
     }
 
     /// A notification with one task on each of `lanes`.

@@ -3,9 +3,13 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `nodes` | two nodes: who has what, and what becomes of what a lost one had |
+//! | `trouble` | the server restarts, is away, slow, read-only or set wrong; answers are lost; TLS; a pooler |
 //! | `server` | databases of the tests' own, on the server that is there or on one of their own |
 
+mod nodes;
 pub mod server;
+mod trouble;
 
 use super::stand::postgres_stand;
 

@@ -2,9 +2,12 @@
 
 use std::{
     env,
+    process::Stdio,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
+use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
 /// Where the server is that `./test` started.
@@ -26,6 +29,99 @@ pub fn coordinates() -> Option<Coordinates> {
     };
     let pooler = word("pooler").parse().expect("a port");
     Some(Coordinates { url: word("url"), pooler, ca: word("ca"), bin: word("bin"), user: word("user") })
+}
+
+/// A server of a test's own, ended with it.
+pub struct Server {
+    pub url: String,
+    folder: TempDir,
+    coordinates: Coordinates,
+}
+
+impl Server {
+    /// Starts one with these settings.
+    pub async fn start(coordinates: &Coordinates, settings: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("notifyhub-postgres-").tempdir_in("/var/tmp").expect("a folder");
+        let port = free_port();
+        let url = format!("postgres://notifyhub@127.0.0.1:{port}/postgres");
+        let server = Self { url, folder, coordinates: coordinates.clone() };
+        if server.coordinates.user == "postgres" {
+            let owned = std::process::Command::new("chown").arg("postgres").arg(server.folder.path()).status();
+            assert!(owned.expect("chown runs").success());
+        }
+        server
+            .run(
+                "initdb",
+                &["-D", &server.data(), "-U", "notifyhub", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"],
+            )
+            .await;
+        let all = ["listen_addresses=127.0.0.1", &format!("unix_socket_directories={}", server.folder.path().display())];
+        let lines: String = all
+            .iter()
+            .chain(settings)
+            .map(|setting| setting.split_once('=').expect("a setting"))
+            .map(|(key, value)| format!("{key} = '{value}'\n"))
+            .collect();
+        let config = format!("{}/postgresql.conf", server.data());
+        let text = std::fs::read_to_string(&config).expect("initdb made it");
+        std::fs::write(&config, format!("{text}\nport = {port}\n{lines}")).expect("written");
+        server.start_again().await;
+        server
+    }
+
+    fn data(&self) -> String {
+        format!("{}/data", self.folder.path().display())
+    }
+
+    async fn run(&self, program: &str, arguments: &[&str]) {
+        let Coordinates { bin, user, .. } = &self.coordinates;
+        let program = format!("{bin}/{program}");
+        let mut command = match user.as_str() {
+            "postgres" => {
+                let mut command = tokio::process::Command::new("setpriv");
+                command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", &program]);
+                command
+            }
+            _ => tokio::process::Command::new(&program),
+        };
+        command.args(arguments).current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
+        assert!(command.status().await.expect("it runs").success(), "{program} {arguments:?}");
+    }
+
+    async fn control(&self, arguments: &[&str]) {
+        let (data, log) = (self.data(), format!("{}/log", self.folder.path().display()));
+        self.run("pg_ctl", &[&["-D", &data, "-l", &log, "-w", "-t", "60"], arguments].concat()).await;
+    }
+
+    /// Kills it as a crash would, and starts it again.
+    pub async fn restart(&self) {
+        self.control(&["-m", "immediate", "restart"]).await;
+    }
+
+    /// Kills it.
+    pub async fn stop(&self) {
+        self.control(&["-m", "immediate", "stop"]).await;
+    }
+
+    /// Starts it again.
+    pub async fn start_again(&self) {
+        self.control(&["start"]).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let pid = std::fs::read_to_string(format!("{}/postmaster.pid", self.data())).unwrap_or_default();
+        if let Some(pid) = pid.lines().next() {
+            // At once: nothing of it is needed any more. Whoever does not run has gone already.
+            drop(std::process::Command::new("kill").args(["-QUIT", pid]).status());
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound").port()
 }
 
 /// A database with nothing in it.
@@ -56,6 +152,21 @@ impl Database {
         let (server, rest) = self.url.rsplit_once(':').expect("postgres://…:PORT/DATABASE");
         let (_, name) = rest.split_once('/').expect("…/DATABASE");
         format!("{server}:{port}/{name}")
+    }
+
+    /// Ends the lease of a node as if it had not been heard of for long.
+    pub async fn lose(&self, node: &str) {
+        let sql = "UPDATE notifyhub.node SET until = now() - interval '1 second' WHERE name = $1";
+        assert_eq!(self.client().await.execute(sql, &[&node]).await.expect("written"), 1);
+    }
+
+    /// Waits until the others have given a node up.
+    pub async fn until_gone(&self, node: &str) {
+        let client = self.client().await;
+        let sql = "SELECT count(*) FROM notifyhub.node WHERE name = $1";
+        while client.query_one(sql, &[&node]).await.expect("counts").get::<_, i64>(0) > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A connection to it.
