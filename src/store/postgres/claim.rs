@@ -11,8 +11,8 @@ use tokio_postgres::{
 use super::{
     core::Core,
     failure::Failure,
+    finals::{Final, end_all},
     rows::{Heads, TASK_COLUMNS, lane_from, part, task},
-    settle::{Final, end_all},
 };
 use crate::{
     failpoint::failpoint,

@@ -226,7 +226,7 @@ pub async fn tell(core: Arc<Core>) {
 pub async fn give_back(core: Arc<Core>, mut refused: mpsc::UnboundedReceiver<Vec<Lease>>) {
     while let Some(leases) = refused.recv().await {
         let leases: Vec<_> = leases.into_iter().map(|lease| (lease.token, lease.task)).collect();
-        if let Err(error) = super::release(&core, &leases).await {
+        if let Err(error) = super::calls::release(&core, &leases).await {
             tracing::warn!(%error, "cannot give unsent tasks back; they wait until this node is given up");
         }
     }

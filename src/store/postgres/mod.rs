@@ -18,17 +18,21 @@
 //! | `core`, `book` | what calls share; what is known without asking |
 //! | `intake`, `enqueue` | groups of what is accepted, and how they are stored |
 //! | `keys` | once per key, order, replacing an older one, not repeating |
-//! | `claim`, `settle`, `find`, `list`, `letters`, `prune` | the calls |
+//! | `calls` | the calls of the store |
+//! | `claim`, `begin`, `settle`, `release`, `find`, `list`, `letters`, `prune` | what they do |
+//! | `finals` | what ends tasks |
 //! | `life`, `listen` | being a node among others |
 //! | `rows`, `schema.sql` | the tables, and how their rows are read |
 //! | `failure` | what the server says, what is tried again, and what callers are told |
 
 mod book;
+mod calls;
 mod claim;
 mod connect;
 mod core;
 mod enqueue;
 mod failure;
+mod finals;
 mod find;
 mod intake;
 mod keys;
@@ -38,35 +42,19 @@ mod list;
 mod listen;
 mod open;
 mod prune;
+mod release;
 mod rows;
 mod settle;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use notifyhub_platforms::contract::Secret;
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, oneshot},
-    task::AbortHandle,
-};
+use tokio::{runtime::Handle, sync::mpsc, task::AbortHandle};
 use tokio_postgres::Row;
 
-use self::{
-    connect::Way,
-    core::{Core, retrying},
-    failure::Failure,
-    intake::{Call, settle_in},
-};
-use super::{
-    ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Enqueued, LeaseToken, OpenError, Page, Released,
-    Settled, Settlement, Shared, Store, StoreError, Submission, TaskFilter, UrlPlatform,
-};
-use crate::{
-    clock::Clock,
-    failpoint::failpoint,
-    task::{NotificationId, Outcome, PlatformName, Task},
-};
+use self::{connect::Way, core::Core, failure::Failure, intake::Call};
+use super::{Durability, OpenError, Store, UrlPlatform};
+use crate::{clock::Clock, task::PlatformName};
 
 /// Calls that may wait to be stored; whoever calls beyond them waits for a place.
 const CALLS_MAX: usize = 4096;
@@ -151,20 +139,6 @@ fn url_platform(row: &Row) -> Result<UrlPlatform, Failure> {
     Ok(UrlPlatform { name: PlatformName::internal(row.try_get::<_, String>(0)?), url, trusted: row.try_get(2)? })
 }
 
-/// Gives claimed tasks back.
-async fn release(core: &Core, leases: &[(LeaseToken, Arc<Task>)]) -> Result<Released, Failure> {
-    let back = retrying!(core, |client| {
-        let transaction = client.transaction().await?;
-        settle::lock_claimed(core, transaction.client(), leases.iter().map(|(token, _)| *token)).await?;
-        let back = settle::release(core, transaction.client(), leases).await?;
-        transaction.commit().await?;
-        Ok(back)
-    })?;
-    core.committed();
-    let client = core.client().await?;
-    settle::released(core, &client, leases, back).await
-}
-
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
@@ -178,173 +152,5 @@ impl fmt::Debug for PostgresStore {
             .field("node", &self.core.name)
             .field("counts", &self.counts())
             .finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl Store for PostgresStore {
-    fn durability(&self) -> Durability {
-        self.core.options.durability
-    }
-
-    fn shared(&self) -> Option<Shared> {
-        Some(Shared { node: self.core.name.clone(), lease: self.core.lease.clone() })
-    }
-
-    fn urls(&self) -> Vec<UrlPlatform> {
-        self.urls.clone()
-    }
-
-    fn announce_to(&self, arrivals: ArrivalSender) {
-        *self.core.arrivals() = Some(arrivals);
-    }
-
-    async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
-        let core = &*self.core;
-        if !submissions.iter().any(keys::is_keyed) {
-            let (reply, answered) = oneshot::channel();
-            self.intake.send(Call { submissions, reply }).await.map_err(|_| StoreError::Closed)?;
-            return answered.await.map_err(|_| StoreError::Closed)?;
-        }
-        let added: usize = submissions.iter().map(|submission| submission.tasks.len()).sum();
-        let (waiting, max) = (core.book().counts().waiting, core.options.waiting_max);
-        let stored: Result<keys::Stored, Failure> = retrying!(core, |client| {
-            let transaction = client.transaction().await?;
-            let stored = keys::enqueue(core, transaction.client(), &submissions, core.node()).await?;
-            if stored.added > 0 && waiting.saturating_add(added as u64) > max {
-                return Err(StoreError::Full { waiting, max }.into());
-            }
-            transaction.commit().await?;
-            Ok(stored)
-        });
-        let keys::Stored { answers, placed, added, alive } = stored.map_err(Failure::told)?;
-        core.committed();
-        {
-            let mut book = core.book();
-            let reached = answers.iter().filter_map(|answer| match answer {
-                Enqueued::StoredInstead(cancelled) => Some(cancelled),
-                _ => None,
-            });
-            book.own.cancelled += reached.flat_map(|all| all.iter()).map(|one| one.cancelled.len() as i64).sum::<i64>();
-        }
-        settle_in(core, placed, Ok(alive), added).map_err(Failure::told)?;
-        failpoint!("accept.synced");
-        Ok(answers)
-    }
-
-    async fn enqueue_in(
-        &self,
-        transaction: &tokio_postgres::Transaction<'_>,
-        submissions: &[Submission],
-    ) -> Result<Vec<Enqueued>, StoreError> {
-        // Counted under no node: nobody else waits for the caller to commit.
-        let stored = keys::enqueue(&self.core, transaction.client(), submissions, 0).await;
-        Ok(stored.map_err(Failure::told)?.answers)
-    }
-
-    async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError> {
-        let core = &*self.core;
-        let _alone = core.claiming.lock().await;
-        let claimed: Result<Claimed, Failure> = retrying!(core, |client| claim::claim(core, client, credits).await);
-        core.committed();
-        failpoint!("claim.committed");
-        claimed.map_err(Failure::told)
-    }
-
-    async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
-        let core = &*self.core;
-        let tokens = || settlements.iter().map(|settlement| settlement.token);
-        let settled: Result<Vec<Settled>, Failure> = retrying!(core, |client| {
-            let retries = settlements.iter().any(|one| matches!(one.disposition, crate::task::Disposition::Retry { .. }));
-            let done = if retries || settle::any_chained(core, tokens()) {
-                let transaction = client.transaction().await?;
-                settle::lock_claimed(core, transaction.client(), tokens()).await?;
-                let done = settle::settle(core, transaction.client(), settlements).await?;
-                transaction.commit().await?;
-                done
-            } else {
-                settle::settle(core, client, settlements).await?
-            };
-            failpoint!("complete.committed");
-            settle::answers(core, client, settlements, done).await
-        });
-        core.committed();
-        settled.map_err(Failure::told)
-    }
-
-    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
-        release(&self.core, &leases).await.map_err(Failure::told)
-    }
-
-    async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {
-        let core = &*self.core;
-        let cancelled: Result<Cancelled, Failure> = retrying!(core, |client| {
-            let transaction = client.transaction().await?;
-            let reached = find::cancel_those(core, transaction.client(), notification, None).await?;
-            transaction.commit().await?;
-            Ok(reached)
-        });
-        let cancelled = cancelled.map_err(Failure::told)?;
-        core.committed();
-        core.book().own.cancelled += cancelled.cancelled.len() as i64;
-        Ok(cancelled)
-    }
-
-    async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError> {
-        let found: Result<_, Failure> = retrying!(&self.core, |client| find::find(client, notification).await);
-        Ok(found.map_err(Failure::told)?.map(Arc::new))
-    }
-
-    async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
-        let page: Result<Page, Failure> = retrying!(&self.core, |client| list::page(client, filter, after, max).await);
-        page.map_err(Failure::told)
-    }
-
-    async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
-        let core = &*self.core;
-        let lanes: Result<Vec<String>, Failure> = retrying!(core, |client| {
-            let transaction = client.transaction().await?;
-            let lanes = letters::requeue(core, transaction.client(), filter, max).await?;
-            transaction.commit().await?;
-            Ok(lanes)
-        });
-        let lanes = lanes.map_err(Failure::told)?;
-        let count = lanes.len();
-        if count > 0 {
-            let mut book = core.book();
-            book.own.dead -= count as i64;
-            book.ready.extend(lanes);
-            book.next_wake = 0;
-            drop(book);
-            core.tell_all();
-        }
-        Ok(count)
-    }
-
-    async fn drop_dead(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
-        let dropped: Result<usize, Failure> = retrying!(&self.core, |client| {
-            let transaction = client.transaction().await?;
-            let dropped = letters::drop_dead(transaction.client(), filter, max).await?;
-            transaction.commit().await?;
-            Ok(dropped)
-        });
-        dropped.map_err(Failure::told)
-    }
-
-    async fn prune(&self) -> Result<bool, StoreError> {
-        let (core, retention) = (&*self.core, self.core.options.retention);
-        let pruned: Result<_, Failure> = retrying!(core, |client| {
-            let transaction = client.transaction().await?;
-            let pruned = prune::prune(core, transaction.client(), retention).await?;
-            transaction.commit().await?;
-            Ok(pruned)
-        });
-        let (more, next) = pruned.map_err(Failure::told)?;
-        core.book().pruned_to = next;
-        Ok(more)
-    }
-
-    fn counts(&self) -> Counts {
-        self.core.book().counts()
     }
 }

@@ -1,5 +1,4 @@
-//! Writing what became of claimed tasks, and giving claimed tasks back. What a try did whose answer was lost, the next one
-//! finds done by its token.
+//! Writing what became of claimed tasks. What a try did whose answer was lost, the next one finds done by its token.
 
 use std::{
     collections::HashMap,
@@ -15,65 +14,15 @@ use uuid::Uuid;
 use super::{
     core::{Core, token_column},
     failure::Failure,
+    finals::{Final, attempts, claims, end_all},
     find::find,
-    keys::{go_on, lock_chains},
-    rows::{ENDING_TYPES, Gone, ending, final_code, id_from, part, place, uuid},
+    rows::{Gone, part, place, uuid},
 };
 use crate::{
     failpoint::failpoint,
-    store::{ATTEMPTS_MAX, LeaseToken, Released, Settled, Settlement, codec},
-    task::{Attempt, DeadReason, Disposition, Outcome, TargetOutcome, Task, TaskState},
+    store::{LeaseToken, Settled, Settlement, codec},
+    task::{Attempt, Disposition, Outcome, TargetOutcome, TaskState},
 };
-
-/// A claimed task that becomes final.
-pub struct Final {
-    notification: Uuid,
-    place: i32,
-    token: i64,
-    state: i16,
-    dead: Option<&'static str>,
-    tried: i32,
-    attempt: String,
-}
-
-impl Final {
-    /// Without an attempt.
-    pub fn unsent(notification: Uuid, place: i32, token: LeaseToken, state: TaskState, dead: Option<DeadReason>) -> Self {
-        let (token, dead) = (token_column(token), dead.map(DeadReason::as_str));
-        Self { notification, place, token, state: final_code(state), dead, tried: 0, attempt: String::new() }
-    }
-
-    fn of(settlement: &Settlement, state: TaskState, dead: Option<DeadReason>) -> Self {
-        let task = &settlement.task;
-        let attempt = settlement.attempt.as_ref().map(codec::write_attempt).unwrap_or_default();
-        let tried = i32::from(settlement.attempt.is_some());
-        Self { tried, attempt, ..Self::unsent(uuid(task.head.id), place(task), settlement.token, state, dead) }
-    }
-}
-
-/// All attempts of the task `t`, the newest of `s` with them; the oldest are forgotten first.
-fn attempts() -> String {
-    let kept = ATTEMPTS_MAX - 1;
-    format!(
-        "CASE WHEN s.attempt = '' THEN t.attempts WHEN t.attempts = '' THEN s.attempt \
-         WHEN t.tries < {kept} THEN t.attempts || E'\\n' || s.attempt \
-         ELSE array_to_string((string_to_array(t.attempts, E'\\n'))[greatest(1, cardinality(string_to_array(t.attempts, E'\\n')) - {kept} + 1):], \
-           E'\\n') || E'\\n' || s.attempt END"
-    )
-}
-
-static END: LazyLock<String> = LazyLock::new(|| {
-    let gone = format!(
-        "gone AS (DELETE FROM notifyhub.task t \
-           USING unnest($4::uuid[], $5::int[], $6::bigint[], $7::smallint[], $8::text[], $9::int[], $10::text[]) \
-             AS s(notification, place, token, state, dead, tried, attempt) \
-           WHERE t.notification = s.notification AND t.place = s.place AND t.state = 3 AND t.token = s.token \
-           RETURNING t.notification, t.place, t.lane, t.recipient, t.rank, t.chain, s.state, s.dead, s.token, \
-             t.tries + s.tried AS tries, {} AS attempts)",
-        attempts()
-    );
-    ending(&gone)
-});
 
 static RETRY: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -87,13 +36,6 @@ static RETRY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-const RELEASE: &str = "\
-UPDATE notifyhub.task t SET state = CASE WHEN t.crashes >= 3 THEN 4 ELSE 2 END, wake = t.expires, node = NULL, token = NULL, \
-  started = false \
-FROM unnest($1::uuid[], $2::int[], $3::bigint[]) AS s(notification, place, token) \
-WHERE t.notification = s.notification AND t.place = s.place AND t.state = 3 AND t.token = s.token AND NOT t.cancelled \
-RETURNING s.token, t.lane";
-
 /// Claims that were settled before: by a try whose answer was lost.
 const SETTLED: &str = "\
 SELECT s.token FROM unnest($1::uuid[], $2::int[], $3::bigint[]) AS s(notification, place, token) \
@@ -101,36 +43,6 @@ JOIN notifyhub.ended e ON e.notification = s.notification AND e.place = s.place 
 UNION ALL \
 SELECT s.token FROM unnest($1::uuid[], $2::int[], $3::bigint[]) AS s(notification, place, token) \
 JOIN notifyhub.task t ON t.notification = s.notification AND t.place = s.place AND t.token = s.token AND t.state <> 3";
-
-/// Ends claimed tasks that were not settled since, and lets what waited for them go on.
-pub async fn end_all(core: &Core, client: &Client, finals: &[Final], part: i16) -> Result<Vec<Gone>, Failure> {
-    let column = |value: fn(&Final) -> i64| finals.iter().map(value).collect::<Vec<_>>();
-    let (now, node) = (core.now(), core.node());
-    let notifications: Vec<Uuid> = finals.iter().map(|one| one.notification).collect();
-    let places: Vec<i32> = finals.iter().map(|one| one.place).collect();
-    let tokens = column(|one| one.token);
-    let states: Vec<i16> = finals.iter().map(|one| one.state).collect();
-    let dead: Vec<Option<&str>> = finals.iter().map(|one| one.dead).collect();
-    let tried: Vec<i32> = finals.iter().map(|one| one.tried).collect();
-    let attempts: Vec<&str> = finals.iter().map(|one| one.attempt.as_str()).collect();
-    let [now_type, node_type, part_type] = ENDING_TYPES;
-    let parameters: [(&(dyn ToSql + Sync), Type); 10] = [
-        (&now, now_type),
-        (&node, node_type),
-        (&part, part_type),
-        (&notifications, Type::UUID_ARRAY),
-        (&places, Type::INT4_ARRAY),
-        (&tokens, Type::INT8_ARRAY),
-        (&states, Type::INT2_ARRAY),
-        (&dead, Type::TEXT_ARRAY),
-        (&tried, Type::INT4_ARRAY),
-        (&attempts, Type::TEXT_ARRAY),
-    ];
-    let gone: Vec<Gone> = client.query_typed(&END, &parameters).await?.iter().map(Gone::read).collect::<Result<_, _>>()?;
-    let chains: Vec<i64> = gone.iter().filter_map(|one| one.chain).collect();
-    go_on(core, client, &chains).await?;
-    Ok(gone)
-}
 
 /// What one call did.
 #[derive(Default)]
@@ -205,18 +117,6 @@ async fn retry(client: &Client, retries: &[&Settlement]) -> Result<Vec<i64>, Fai
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-type Claims = (Vec<Uuid>, Vec<i32>, Vec<i64>);
-
-fn claims<'a>(of: impl Iterator<Item = (LeaseToken, &'a Task)>) -> Claims {
-    let mut claims = Claims::default();
-    for (token, task) in of {
-        claims.0.push(uuid(task.head.id));
-        claims.1.push(place(task));
-        claims.2.push(token_column(token));
-    }
-    claims
-}
-
 async fn settled_before(client: &Client, missing: &[(Uuid, i32, i64)]) -> Result<Vec<i64>, Failure> {
     if missing.is_empty() {
         return Ok(Vec::new());
@@ -227,21 +127,6 @@ async fn settled_before(client: &Client, missing: &[(Uuid, i32, i64)]) -> Result
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
         [(&notifications, Type::UUID_ARRAY), (&places, Type::INT4_ARRAY), (&tokens, Type::INT8_ARRAY)];
     client.query_typed(SETTLED, &parameters).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
-}
-
-/// The chains of these claims, locked by the transaction: whoever comes into one of them waits.
-pub async fn lock_claimed(core: &Core, client: &Client, tokens: impl Iterator<Item = LeaseToken>) -> Result<(), Failure> {
-    let chains: Vec<i64> = {
-        let book = core.book();
-        tokens.filter_map(|token| book.chained.get(&token).copied()).collect()
-    };
-    lock_chains(client, chains).await
-}
-
-/// Whether any of these claims is of a task that others wait for.
-pub fn any_chained(core: &Core, mut tokens: impl Iterator<Item = LeaseToken>) -> bool {
-    let book = core.book();
-    !book.chained.is_empty() && tokens.any(|token| book.chained.contains_key(&token))
 }
 
 /// Answers in order, and writes into the book what was committed.
@@ -309,60 +194,4 @@ async fn finished(client: &Client, settlement: &Settlement, gone: &Gone) -> Resu
 /// What is answered where an outcome was looked up.
 fn standing(outcome: Option<Outcome>) -> Settled {
     outcome.filter(Outcome::is_final).map_or(Settled::Applied, |outcome| Settled::Finished(Arc::new(outcome)))
-}
-
-/// What giving claimed tasks back came to.
-#[derive(Default)]
-pub struct GivenBack {
-    /// Claims whose tasks wait again.
-    waiting: Vec<i64>,
-    lanes: Vec<String>,
-    gone: Vec<Gone>,
-}
-
-/// Gives claimed tasks back, unattempted, in one transaction; those that were cancelled meanwhile are final.
-pub async fn release(core: &Core, client: &Client, leases: &[(LeaseToken, Arc<Task>)]) -> Result<GivenBack, Failure> {
-    let (notifications, places, tokens) = claims(leases.iter().map(|(token, task)| (*token, &**task)));
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&notifications, Type::UUID_ARRAY), (&places, Type::INT4_ARRAY), (&tokens, Type::INT8_ARRAY)];
-    let mut back = GivenBack::default();
-    for row in client.query_typed(RELEASE, &parameters).await? {
-        back.waiting.push(row.try_get(0)?);
-        back.lanes.push(row.try_get(1)?);
-    }
-    let rest = leases.iter().filter(|(token, _)| !back.waiting.contains(&token_column(*token)));
-    let rest: Vec<Final> =
-        rest.map(|(token, task)| Final::unsent(uuid(task.head.id), place(task), *token, TaskState::Cancelled, None)).collect();
-    if !rest.is_empty() {
-        back.gone = end_all(core, client, &rest, part::SETTLE).await?;
-    }
-    Ok(back)
-}
-
-/// Writes into the book what was given back, and says what became of the rest.
-pub async fn released(
-    core: &Core,
-    client: &Client,
-    leases: &[(LeaseToken, Arc<Task>)],
-    back: GivenBack,
-) -> Result<Released, Failure> {
-    let mut released = Released::default();
-    for one in back.gone.iter().filter(|one| one.is_last()) {
-        released.finished.extend(find(client, id_from(one.notification)).await?.map(Arc::new));
-    }
-    let gone: Vec<(Uuid, i32)> = back.gone.iter().map(|one| (one.notification, one.place)).collect();
-    let mut book = core.book();
-    for (token, task) in leases {
-        book.end(*token);
-        if gone.contains(&(uuid(task.head.id), place(task))) {
-            book.own.count(TaskState::Cancelled, 1);
-            released.cancelled.push(task.clone());
-        }
-    }
-    if !back.lanes.is_empty() {
-        book.ready.extend(back.lanes);
-        drop(book);
-        core.tell_all();
-    }
-    Ok(released)
 }

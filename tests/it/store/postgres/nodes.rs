@@ -182,9 +182,8 @@ async fn a_task_with_which_five_nodes_are_lost_is_dead_and_its_neighbour_is_not(
         if leases.iter().all(|lease| lease.task.id == innocent.id) {
             victim.settle(&leases[0], Disposition::Delivered).await;
         }
-        database.lose("victim").await;
         drop(victim);
-        database.until_gone("victim").await;
+        database.lose("victim").await;
         if keeper.state(poison).await == TaskState::Dead && keeper.state(innocent).await == TaskState::Delivered {
             break;
         }

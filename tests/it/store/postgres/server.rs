@@ -154,17 +154,14 @@ impl Database {
         format!("{server}:{port}/{name}")
     }
 
-    /// Ends the lease of a node as if it had not been heard of for long.
+    /// Lets the others give a node up as if it had not been heard of for long; a sign of life that comes first is undone.
     pub async fn lose(&self, node: &str) {
-        let sql = "UPDATE notifyhub.node SET until = now() - interval '1 second' WHERE name = $1";
-        assert_eq!(self.client().await.execute(sql, &[&node]).await.expect("written"), 1);
-    }
-
-    /// Waits until the others have given a node up.
-    pub async fn until_gone(&self, node: &str) {
         let client = self.client().await;
-        let sql = "SELECT count(*) FROM notifyhub.node WHERE name = $1";
-        while client.query_one(sql, &[&node]).await.expect("counts").get::<_, i64>(0) > 0 {
+        let ids = client.query("SELECT id FROM notifyhub.node WHERE name = $1", &[&node]).await.expect("read");
+        let ids: Vec<i32> = ids.iter().map(|row| row.get(0)).collect();
+        assert_eq!(ids.len(), 1);
+        let sql = "UPDATE notifyhub.node SET until = now() - interval '1 second' WHERE id = ANY($1)";
+        while client.execute(sql, &[&ids]).await.expect("written") > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
