@@ -16,8 +16,10 @@ use tokio::sync::mpsc;
 
 use super::{
     Command, Replies,
+    beginnings::{Beginning, Begun},
     lane::Lane,
     ledger::Ledger,
+    parts::{DispatcherParts, Learn},
     settler::{Desk, Settler},
 };
 use crate::{
@@ -27,48 +29,13 @@ use crate::{
     pool::{PoolEvent, Roster},
     routing::SharedDirectory,
     shutdown::Scope,
-    store::{ArrivalReceiver, Claimed, Lease, LeaseToken, Shared, Store, StoreError, UrlPlatform},
+    store::{ArrivalReceiver, Claimed, Lease, LeaseToken, Shared, StoreError},
     task::{LaneKey, PlatformName, Task},
     telemetry::{Board, EventBus},
 };
 
 /// Messages taken in at once.
 const MESSAGES_PER_TURN_MAX: usize = 256;
-
-/// Takes in platforms that other processes were given as URLs.
-pub type Learn = Box<dyn Fn(Vec<UrlPlatform>) + Send + Sync>;
-
-/// What a dispatcher needs.
-pub struct DispatcherParts {
-    /// `[pool]`
-    pub config: PoolConfig,
-    /// How many sends and waiting jobs one worker takes.
-    pub worker_capacity: usize,
-    /// The platforms.
-    pub directory: SharedDirectory,
-    /// Where tasks come from and outcomes go.
-    pub store: Arc<dyn Store>,
-    /// How the store tells of arrivals.
-    pub arrivals: ArrivalReceiver,
-    /// What the pool reports.
-    pub reports: mpsc::Receiver<PoolEvent>,
-    /// What the hub asks.
-    pub commands: mpsc::Receiver<Command>,
-    /// Who waits for outcomes.
-    pub replies: Replies,
-    /// Who listens.
-    pub events: EventBus,
-    /// Where numbers are shown.
-    pub board: Board,
-    /// The clocks.
-    pub clock: Arc<dyn Clock>,
-    /// Told of platforms that other processes were given as URLs.
-    pub learn: Learn,
-    /// What it lives in.
-    pub scope: Scope,
-    /// Seed of its randomness.
-    pub seed: u64,
-}
 
 /// Owns all lanes and the ledger of leases. Its methods are spread over this folder by what they are about.
 pub struct Dispatcher {
@@ -104,6 +71,8 @@ pub struct Dispatcher {
     pub(super) claim_wanted: bool,
     pub(super) overflow: Vec<(LeaseToken, Arc<Task>)>,
     pub(super) next_due: Option<Instant>,
+    pub(super) to_begin: Vec<Beginning>,
+    beginning: Option<BoxFuture<'static, Begun>>,
     settling: Option<BoxFuture<'static, ()>>,
     claiming: Option<BoxFuture<'static, Result<Claimed, StoreError>>>,
     timer: Option<(Instant, BoxFuture<'static, ()>)>,
@@ -118,6 +87,7 @@ enum Input {
     FreshEnded,
     Settled,
     Claimed(Result<Claimed, StoreError>),
+    Begun(Begun),
     Command(Command),
     Bell,
     Timer,
@@ -166,6 +136,8 @@ impl Dispatcher {
             claim_wanted: true,
             overflow: Vec::new(),
             next_due: None,
+            to_begin: Vec::new(),
+            beginning: None,
             settling: None,
             claiming: None,
             timer: None,
@@ -194,6 +166,10 @@ impl Dispatcher {
                     self.claiming = None;
                     self.take_claimed(claimed);
                 }
+                Input::Begun(begun) => {
+                    self.beginning = None;
+                    self.take_begun(begun);
+                }
                 Input::Command(command) => self.obey(command),
                 Input::Bell => self.claim_wanted = true,
                 Input::Timer => self.timer = None,
@@ -212,6 +188,7 @@ impl Dispatcher {
     ) -> Input {
         self.set_timer();
         let (settling, claiming, timer) = (self.settling.as_mut(), self.claiming.as_mut(), self.timer.as_mut());
+        let beginning = self.beginning.as_mut();
         tokio::select! {
             biased;
             1.. = self.reports.recv_many(reports, MESSAGES_PER_TURN_MAX) => Input::Reports,
@@ -219,6 +196,7 @@ impl Dispatcher {
                 if count > 0 { Input::Fresh } else { Input::FreshEnded }
             }
             Some(()) = maybe(settling) => Input::Settled,
+            Some(begun) = maybe(beginning) => Input::Begun(begun),
             Some(claimed) = maybe(claiming) => Input::Claimed(claimed),
             Some(command) = self.commands.recv() => Input::Command(command),
             Ok(()) = self.arrivals.bell.changed() => Input::Bell,
@@ -235,6 +213,9 @@ impl Dispatcher {
             if (&mut writing).now_or_never().is_none() {
                 self.settling = Some(writing);
             }
+        }
+        if self.beginning.is_none() {
+            self.beginning = self.begin_sending();
         }
         if self.draining {
             self.release_queued().await;
@@ -257,6 +238,7 @@ impl Dispatcher {
             && self.overflow.is_empty()
             && self.settling.is_none()
             && self.claiming.is_none()
+            && self.beginning.is_none()
             && self.settler.is_empty()
     }
 

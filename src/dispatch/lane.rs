@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     clock::Clock,
-    config::{DeliveryConfig, RateWindow},
+    config::{DeliveryConfig, OnAmbiguous, RateWindow},
     policy::RateLimiter,
     routing::PlatformEntry,
     task::LaneKey,
@@ -34,6 +34,8 @@ pub struct Lane {
     pub queue: VecDeque<usize>,
     /// Its tasks with workers.
     pub in_flight: usize,
+    /// Its tasks of which it is being written down that sending them begins.
+    pub beginning: usize,
     /// Whether it stands in the ready ring.
     pub in_ring: bool,
     /// Whether due tasks of it were left in the store.
@@ -88,6 +90,7 @@ impl Lane {
             entry,
             queue,
             in_flight,
+            beginning: 0,
             in_ring: false,
             backlog: false,
             tally,
@@ -126,6 +129,11 @@ impl Lane {
         }
         self.lingers_until = None;
         Readiness::Ready(batch.min(self.queue.len()))
+    }
+
+    /// Whether its tasks must not be sent twice, even if this process dies.
+    pub fn is_at_most_once(&self) -> bool {
+        self.entry.delivery.on_ambiguous == OnAmbiguous::Dead
     }
 
     /// Most tasks of one batch of this lane.

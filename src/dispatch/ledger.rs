@@ -19,6 +19,8 @@ pub struct Held {
     pub since: Instant,
     /// Whether it must not be tried again.
     pub cancelled: bool,
+    /// Whether it is written down that sending it begins; asked where it must not be sent twice.
+    pub begun: bool,
 }
 
 impl Held {
@@ -43,7 +45,7 @@ pub struct Ledger {
 impl Ledger {
     /// Writes a task in, queued on `lane`.
     pub fn insert(&mut self, lease: Lease, lane: usize, now: Instant) -> usize {
-        self.held.insert(Held { lease, lane, with: None, since: now, cancelled: false })
+        self.held.insert(Held { lease, lane, with: None, since: now, cancelled: false, begun: false })
     }
 
     /// A held task.

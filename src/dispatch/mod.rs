@@ -8,9 +8,10 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `dispatcher` | [`Dispatcher`]: the loop, its inputs, its end |
+//! | `dispatcher`, `parts` | [`Dispatcher`]: the loop, its inputs, its end; what it is made from |
 //! | `command` | what the hub asks of it |
 //! | `turn` | giving work out: runnable lanes form batches |
+//! | `beginnings` | what must not be sent twice: that it begins is written down first |
 //! | `outcomes` | taking outcomes in: verdicts, parking, lost workers |
 //! | `claims` | how much is claimed from the store, and when |
 //! | `demand` | what is told of waiting tasks: to the scaler, and on the board |
@@ -19,6 +20,7 @@
 //! | `settler` | writes outcomes in groups, then tells events and waiting callers |
 //! | `replies`, `slot` | the callers that wait for an outcome, and a value that comes once |
 
+mod beginnings;
 mod claims;
 mod command;
 mod demand;
@@ -26,11 +28,13 @@ mod dispatcher;
 mod lane;
 mod ledger;
 mod outcomes;
+mod parts;
 mod replies;
 mod settler;
 mod slot;
 mod turn;
 
 pub use command::Command;
-pub use dispatcher::{Dispatcher, DispatcherParts};
+pub use dispatcher::Dispatcher;
+pub use parts::DispatcherParts;
 pub use replies::{Replies, Waiter};

@@ -90,7 +90,15 @@ impl Dispatcher {
             let limits = BatchLimits { batch_size: self.config.batch_size.min(room), linger: self.config.linger, share };
             match lane.readiness(now, limits) {
                 Readiness::Ready(count) => {
-                    let given = self.give_batch(index, count, wall);
+                    let given = if lane.is_at_most_once() {
+                        match self.give_begun(index, count, wall) {
+                            Some(given) => given,
+                            None => continue,
+                        }
+                    } else {
+                        let keys = self.next_batch(index, count, wall);
+                        self.give_batch(index, keys)
+                    };
                     self.ready(index);
                     if !given {
                         return;
@@ -113,9 +121,9 @@ impl Dispatcher {
         (slots - slots / 8).max(1)
     }
 
-    /// Gives up to `count` tasks of a lane to a worker. False if no worker took them; they are back in their place then.
-    fn give_batch(&mut self, index: usize, count: usize, wall: SystemTime) -> bool {
-        let keys = self.next_batch(index, count, wall);
+    /// Gives tasks that were taken off the head of a lane's queue to a worker. False if no worker took them; they are back in
+    /// their place then.
+    pub(super) fn give_batch(&mut self, index: usize, keys: Vec<usize>) -> bool {
         if keys.is_empty() {
             return true;
         }
@@ -149,7 +157,7 @@ impl Dispatcher {
     }
 
     /// Takes up to `count` tasks from the head of a lane's queue, as many as its rate limit allows now.
-    fn next_batch(&mut self, index: usize, count: usize, wall: SystemTime) -> Vec<usize> {
+    pub(super) fn next_batch(&mut self, index: usize, count: usize, wall: SystemTime) -> Vec<usize> {
         let mut keys = Vec::with_capacity(count);
         let sorts_kinds = self.roster.sorts_kinds();
         while keys.len() < count {

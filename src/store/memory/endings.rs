@@ -34,6 +34,11 @@ impl Shelf {
         finished.map_or(Settled::Applied, Settled::Finished)
     }
 
+    /// Whether a claimed task may be sent. Nothing outlives this process, so nothing is written down.
+    pub fn may_begin(&mut self, token: LeaseToken, task: &Task) -> bool {
+        leased(&mut self.notifications, token, task).is_some_and(|record| !record.cancelled)
+    }
+
     pub fn release(&mut self, leases: Vec<(LeaseToken, Arc<Task>)>, wall: SystemTime) -> Released {
         let mut released = Released::default();
         for (token, task) in leases {

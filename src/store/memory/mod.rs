@@ -88,6 +88,11 @@ impl Store for MemoryStore {
         Ok(self.shelf().claim(credits, self.clock.wall()))
     }
 
+    async fn begin(&self, leases: &[(LeaseToken, Arc<Task>)]) -> Result<Vec<bool>, StoreError> {
+        let mut shelf = self.shelf();
+        Ok(leases.iter().map(|(token, task)| shelf.may_begin(*token, task)).collect())
+    }
+
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let wall = self.clock.wall();
         let mut shelf = self.shelf();

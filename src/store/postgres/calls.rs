@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::{
-    PostgresStore, claim,
+    PostgresStore, begin, claim,
     core::{Core, retrying},
     failure::Failure,
     find,
@@ -104,6 +104,12 @@ impl Store for PostgresStore {
         core.committed();
         failpoint!("claim.committed");
         claimed.map_err(Failure::told)
+    }
+
+    async fn begin(&self, leases: &[(LeaseToken, Arc<Task>)]) -> Result<Vec<bool>, StoreError> {
+        let begun: Result<_, Failure> = retrying!(&self.core, |client| begin::begin(client, leases).await);
+        failpoint!("begin.committed");
+        begun.map_err(Failure::told)
     }
 
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {

@@ -25,6 +25,7 @@
 //! | `rows`, `schema.sql` | the tables, and how their rows are read |
 //! | `failure` | what the server says, what is tried again, and what callers are told |
 
+mod begin;
 mod book;
 mod calls;
 mod claim;

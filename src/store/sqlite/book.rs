@@ -24,6 +24,8 @@ pub struct Leased {
     /// The row of the claim journal it stands in.
     pub batch: i64,
     pub cancelled: bool,
+    /// Whether it is written down that sending it begins.
+    pub begun: bool,
 }
 
 /// A notification for several targets, some of which are claimed.
@@ -39,6 +41,7 @@ enum Undo {
     Leased(LeaseToken),
     Ended(LeaseToken, Leased),
     Cancelled(LeaseToken),
+    Begun(LeaseToken),
     Fanout(i64, Option<Fanout>),
     Batch(i64, Option<u32>),
     Lane(i64),
@@ -134,6 +137,16 @@ impl Book {
         }
     }
 
+    /// Marks a claimed task as begun.
+    pub fn begin(&mut self, token: LeaseToken) {
+        if let Some(leased) = self.leases.get_mut(&token)
+            && !leased.begun
+        {
+            leased.begun = true;
+            self.undo.push(Undo::Begun(token));
+        }
+    }
+
     /// Ends a claim. Returns the row of the claim journal, if nothing else stands in it any more.
     pub fn end(&mut self, token: LeaseToken) -> Option<i64> {
         let leased = self.leases.remove(&token)?;
@@ -191,6 +204,9 @@ impl Book {
                 }
                 Undo::Cancelled(token) => {
                     self.leases.entry(token).and_modify(|leased| leased.cancelled = false);
+                }
+                Undo::Begun(token) => {
+                    self.leases.entry(token).and_modify(|leased| leased.begun = false);
                 }
                 Undo::Fanout(first, before) => put(&mut self.fanouts, first, before),
                 Undo::Batch(batch, before) => put(&mut self.batches, batch, before),

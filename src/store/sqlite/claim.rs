@@ -202,7 +202,7 @@ impl Session<'_> {
         let Claimable { seq, state, lane, counted, tries } = *row;
         let batch = self.journal(seq);
         failpoint!("claim.in_tx");
-        let leased = Leased { seq, first, tasks, lane, state, counted, tries, batch, cancelled: false };
+        let leased = Leased { seq, first, tasks, lane, state, counted, tries, batch, cancelled: false, begun: false };
         let token = self.book.lease(leased, || unfinished);
         self.book.counts.waiting -= 1;
         self.book.counts.leased += 1;

@@ -144,8 +144,18 @@ impl Session<'_> {
             ])?;
             if straight {
                 let batch = self.journal(seq);
-                let leased =
-                    Leased { seq, first, tasks: count, lane, state: code, counted: 0, tries: 0, batch, cancelled: false };
+                let leased = Leased {
+                    seq,
+                    first,
+                    tasks: count,
+                    lane,
+                    state: code,
+                    counted: 0,
+                    tries: 0,
+                    batch,
+                    cancelled: false,
+                    begun: false,
+                };
                 let token = self.book.lease(leased, || count);
                 self.book.counts.leased += 1;
                 self.hand_over(Lease { token, task: task.clone(), counted: 0, tries: 0 });

@@ -211,6 +211,13 @@ impl Store for SqliteStore {
         claimed
     }
 
+    async fn begin(&self, leases: &[(LeaseToken, Arc<Task>)]) -> Result<Vec<bool>, StoreError> {
+        let tokens: Vec<LeaseToken> = leases.iter().map(|(token, _)| *token).collect();
+        let begun = self.call(move |session| tokens.iter().map(|token| session.begin_sending(*token)).collect()).await;
+        failpoint!("begin.committed");
+        begun
+    }
+
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let settlements = settlements.clone();
         let settled = self.call(move |session| settlements.iter().map(|settlement| session.settle(settlement)).collect()).await;

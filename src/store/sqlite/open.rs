@@ -14,7 +14,7 @@ use super::{book::Book, failure::Failure, lanes::Lanes, rows::state};
 use crate::{
     failpoint::failpoint,
     store::{Counts, Durability, OpenError, UrlPlatform, codec, rank::Ranks},
-    task::{LaneKey, PlatformName},
+    task::{DeadReason, LaneKey, PlatformName},
 };
 
 /// Marks the file as ours: the letters `nhub`.
@@ -203,6 +203,11 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
     let transaction = db.transaction()?;
     let claimed: Vec<Vec<u8>> =
         transaction.prepare("SELECT tasks FROM claim")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let ambiguous = transaction.execute(
+        "UPDATE task SET state = ?1, wake = 0, dead = ?2, ended = ?3 WHERE seq IN (SELECT seq FROM begun) AND state < 10",
+        params![state::DEAD, DeadReason::Ambiguous.as_str(), now],
+    )?;
+    transaction.execute("DELETE FROM begun", [])?;
     let mut recovered = 0;
     {
         let mut update = transaction.prepare(
@@ -216,9 +221,10 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
     }
     let poisoned = transaction.execute(
         "UPDATE task SET state = ?1, wake = 0, dead = ?2, ended = ?3 WHERE state = 4 AND crashes >= ?4",
-        params![state::DEAD, crate::task::DeadReason::Poison.as_str(), now, DEAD_AFTER],
+        params![state::DEAD, DeadReason::Poison.as_str(), now, DEAD_AFTER],
     )?;
-    transaction.execute("UPDATE counts SET waiting = waiting - ?1, dead = dead + ?1, epoch = epoch + 1", [poisoned as i64])?;
+    let dead = (poisoned + ambiguous) as i64;
+    transaction.execute("UPDATE counts SET waiting = waiting - ?1, dead = dead + ?1, epoch = epoch + 1", [dead])?;
     // What waited for a task that is dead now waits no more.
     transaction.execute_batch(
         "DELETE FROM chain WHERE seq IN (SELECT chain.seq FROM chain JOIN task ON task.seq = chain.seq WHERE task.state >= 10); \
@@ -234,6 +240,9 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
             poisoned,
             "the last process ended with {recovered} tasks under way; they are taken up again"
         );
+    }
+    if ambiguous > 0 {
+        tracing::warn!(tasks = ambiguous, "the last process ended while it sent {ambiguous} tasks that must not be sent twice");
     }
     read_book(db)
 }

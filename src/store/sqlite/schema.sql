@@ -90,6 +90,11 @@ CREATE TABLE claim (
   tasks BLOB NOT NULL
 ) STRICT;
 
+-- Claimed tasks whose first byte may have left, and that must not be sent twice.
+CREATE TABLE begun (
+  seq INTEGER PRIMARY KEY
+) STRICT;
+
 -- One row: how many tasks are in which state, and how often the file was opened.
 CREATE TABLE counts (
   one       INTEGER PRIMARY KEY CHECK (one = 1),

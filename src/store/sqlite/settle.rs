@@ -24,6 +24,7 @@ impl Session<'_> {
             self.book.counts.stale += 1;
             return Ok(Settled::Stale);
         };
+        self.end_sending(&leased)?;
         let (state, dead) = match settlement.disposition {
             Disposition::Retry { due, counts } if !leased.cancelled => {
                 self.retry(settlement, &leased, codec::nanos(due), counts)?;
@@ -85,11 +86,30 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Writes down that sending a claimed task is about to begin. Whether it may be sent.
+    pub fn begin_sending(&mut self, token: LeaseToken) -> Result<bool, Failure> {
+        let Some(leased) = self.book.leased(token).filter(|leased| !leased.cancelled) else { return Ok(false) };
+        let seq = leased.seq;
+        self.db.prepare_cached("INSERT OR IGNORE INTO begun (seq) VALUES (?1)")?.execute([seq])?;
+        self.book.begin(token);
+        failpoint!("begin.in_tx");
+        Ok(true)
+    }
+
+    /// What was begun has come to an end that is known.
+    fn end_sending(&self, leased: &Leased) -> Result<(), Failure> {
+        if leased.begun {
+            self.db.prepare_cached("DELETE FROM begun WHERE seq = ?1")?.execute([leased.seq])?;
+        }
+        Ok(())
+    }
+
     /// Gives claimed tasks back, unattempted.
     pub fn release(&mut self, leases: &[(LeaseToken, Arc<Task>)]) -> Result<Released, Failure> {
         let mut released = Released::default();
         for (token, task) in leases {
             let Some(leased) = self.book.leased(*token).cloned() else { continue };
+            self.end_sending(&leased)?;
             if leased.cancelled {
                 self.end_unsent(leased.seq, TaskState::Cancelled)?;
                 if self.finish(*token, &leased, TaskState::Cancelled)? {

@@ -49,8 +49,18 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 fn configuration(sink: &Sink) -> Desk {
+    configured(sink, "")
+}
+
+/// The same for a platform that must not be sent anything twice.
+#[cfg(feature = "failpoints")]
+fn at_most_once(sink: &Sink) -> Desk {
+    configured(sink, "on_ambiguous = \"dead\"\n")
+}
+
+fn configured(sink: &Sink, delivery: &str) -> Desk {
     Desk::with_config(&format!(
-        "[store]\npath = \"hub.db\"\n[delivery]\nbackoff = {{ initial = \"5ms\", max = \"100ms\" }}\nmax_attempts = 1000\n\
+        "[store]\npath = \"hub.db\"\n[delivery]\nbackoff = {{ initial = \"5ms\", max = \"100ms\" }}\nmax_attempts = 1000\n{delivery}\
          [platforms.hook]\ntype = \"webhook\"\nurl = \"http://{}/x\"\nallow_http = true\nallow_private_networks = true\n",
         sink.address()
     ))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Producer, configuration,
+    Producer, at_most_once, configuration,
     engine::{Engine, Kill},
     oracle::Oracle,
     sink::Sink,
@@ -50,5 +50,25 @@ async fn death_at_any_named_point_loses_nothing() {
         let verdict = Oracle { producer: &producer, sink: &sink, kills: &kills }.verdict();
         assert_eq!(verdict.violations, Vec::<String>::new(), "{point}");
         crate::command::tell(&format!("crash: {point}: {times} times, {} accepted, {verdict}", producer.acked.len()));
+    }
+}
+
+#[cfg(feature = "failpoints")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_must_not_be_sent_twice_is_not_whenever_its_process_dies() {
+    for (point, arrives) in [("begin.in_tx", 1), ("begin.committed", 0), ("send.connecting", 0), ("send.answered", 1)] {
+        let sink = Sink::start(7).await;
+        sink.behave();
+        let (desk, mut producer) = (at_most_once(&sink), Producer::default());
+        let kill = Kill::At(point.to_owned());
+        let told = Engine::start(&desk, &kill).feed_until_killed(producer.next(1), &kill).await;
+        assert!(told.killed, "{point} is come by");
+        sink.mark().await;
+        Engine::start(&desk, &Kill::Never).feed_until_empty(Vec::new(), Duration::from_secs(60)).await;
+        let seen: usize = sink.seen().values().map(|seen| seen.taken.len()).sum();
+        assert_eq!(seen, arrives, "{point}");
+        let listed = desk.run("dead list -o json");
+        let ambiguous = listed.out.contains("may have arrived, and is not to be sent twice");
+        assert_eq!(ambiguous, point != "begin.in_tx", "{point}: {}", listed.out);
     }
 }

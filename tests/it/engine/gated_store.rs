@@ -1,6 +1,9 @@
 //! The memory store behind gates: a test says when its calls go through.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use async_trait::async_trait;
 use notifyhub::{
@@ -45,19 +48,28 @@ impl Gate {
     }
 }
 
-/// A memory store with gates before two of its calls.
+/// A memory store with gates before some of its calls.
 #[derive(Debug)]
 pub struct GatedStore {
     store: MemoryStore,
     pub enqueue: Gate,
     pub claim: Gate,
+    pub begin: Gate,
+    begun: AtomicUsize,
 }
 
 impl GatedStore {
     /// All gates open, on the clock of the hub.
     pub fn new(clock: Arc<dyn notifyhub::clock::Clock>) -> Arc<Self> {
         let store = MemoryStore::new(MemoryLimits::default(), clock);
-        Arc::new(Self { store, enqueue: Gate::new(), claim: Gate::new() })
+        Arc::new(Self { store, enqueue: Gate::new(), claim: Gate::new(), begin: Gate::new(), begun: AtomicUsize::new(0) })
+    }
+}
+
+impl GatedStore {
+    /// How many sends were written down.
+    pub fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
     }
 }
 
@@ -79,6 +91,12 @@ impl Store for GatedStore {
     async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError> {
         self.claim.pass().await;
         self.store.claim(credits).await
+    }
+
+    async fn begin(&self, leases: &[(LeaseToken, Arc<Task>)]) -> Result<Vec<bool>, StoreError> {
+        self.begin.pass().await;
+        self.begun.fetch_add(leases.len(), Ordering::SeqCst);
+        self.store.begin(leases).await
     }
 
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {

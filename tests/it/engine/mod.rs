@@ -1,5 +1,6 @@
 //! What a hub promises, with platforms that do as they are told.
 
+mod at_most_once;
 mod backlog;
 mod bounds;
 mod delivery;

@@ -6,6 +6,7 @@
 //! | `enqueue` | all or nothing, a bound, and each idempotency key once |
 //! | `claim` | credits, order and due times |
 //! | `fresh` | fresh work that is handed over already claimed |
+//! | `begin` | writing down that sending begins |
 //! | `settle` | what a result changes, and that a late one changes nothing |
 //! | `cancel` | waiting, claimed and unknown |
 //! | `finished` | how long outcomes can be looked up |
@@ -15,6 +16,7 @@
 //! | `postgres/` | what a shared database promises: nodes, leases, trouble with the server |
 //! | `model/` | random sequences of all of it against a plain model |
 
+mod begin;
 mod cancel;
 mod claim;
 mod enqueue;

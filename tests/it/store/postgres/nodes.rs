@@ -212,3 +212,17 @@ async fn processes_that_start_together_make_one_schema() {
     let nodes = tokio::join!(open("a"), open("b"), open("c"), open("d"));
     assert_eq!(nodes.0.counts(), nodes.3.counts());
 }
+
+#[tokio::test]
+async fn what_a_lost_node_had_begun_is_dead_where_it_must_not_be_sent_twice() {
+    let (database, one, other) = nodes().await;
+    let tasks = one.put(&["a", "b"]).await;
+    let held = one.claim_all().await;
+    let begun = vec![(held[0].token, held[0].task.clone())];
+    assert_eq!(one.store.begin(&begun).await, Ok(vec![true]));
+    database.lose("one").await;
+    assert_eq!(claimed_in_time(&other).await[0].task.id, tasks[1].id);
+    let outcome = other.find(&tasks[0]).await.expect("known");
+    assert_eq!((outcome.targets[0].state, outcome.targets[0].dead), (TaskState::Dead, Some(DeadReason::Ambiguous)));
+    assert_eq!(one.store.begin(&begun).await, Ok(vec![false]), "the late one may not begin again");
+}

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use notifyhub::{
     TaskState,
+    clock::Clock,
     store::{Durability, Enqueued, arrivals},
-    task::Disposition,
+    task::{DeadReason, Disposition},
     testing::MovedClock,
 };
 
@@ -128,4 +129,35 @@ async fn an_order_is_kept_over_a_kill() {
         assert_eq!(lease.task.id, task.id);
         next.settle(&lease, Disposition::Delivered).await;
     }
+}
+
+#[tokio::test]
+async fn what_had_begun_when_its_process_died_is_dead_where_it_must_not_be_sent_twice() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    let mut ordered = Vec::new();
+    for _ in 0..2 {
+        let mut submission = stand.submission(&["a"]);
+        submission.keys.order = Some("k".into());
+        ordered.push(submission.tasks[0].clone());
+        stand.enqueue(submission).await.expect("stored");
+    }
+    let (released, settled, waits) = (stand.put(&["b"]).await, stand.put(&["c"]).await, stand.put(&["d"]).await);
+    let leases = stand.claim_all().await;
+    let begun: Vec<_> = leases.iter().filter(|lease| lease.task.id != waits[0].id).collect();
+    let claims: Vec<_> = begun.iter().map(|lease| (lease.token, lease.task.clone())).collect();
+    assert_eq!(stand.store.begin(&claims).await, Ok(vec![true; 3]));
+    let of = |id| leases.iter().find(|lease| lease.task.id == id).expect("claimed");
+    stand.store.release(vec![(of(released[0].id).token, released[0].clone())]).await.expect("released");
+    stand.settle(of(settled[0].id), Disposition::Retry { due: clock.wall() + WHILE, counts: true }).await;
+
+    let (_copy, next) = after_a_kill(folder.path(), &clock);
+    let outcome = next.find(&ordered[0]).await.expect("known");
+    assert_eq!((outcome.targets[0].state, outcome.targets[0].dead), (TaskState::Dead, Some(DeadReason::Ambiguous)));
+    next.assert_counts_add_up();
+    assert_eq!(next.store.counts().dead, 1);
+    clock.advance(WHILE);
+    let mut again: Vec<_> = next.claim_all().await.iter().map(|lease| lease.task.id).collect();
+    again.sort_unstable();
+    assert_eq!(again, [ordered[1].id, released[0].id, settled[0].id, waits[0].id], "its successor goes on, and so do the others");
 }

@@ -1,0 +1,110 @@
+//! What must not be sent twice is not sent before that is written down.
+
+use std::{sync::Arc, time::Duration};
+
+use notifyhub::{
+    Notification, TaskState,
+    config::{DeliveryConfig, OnAmbiguous, RateWindow},
+    platforms::contract::SendError,
+    task::DeadReason,
+    testing::{FakePlatform, MovedClock, TestHub},
+};
+
+use super::{gated_store::GatedStore, soon};
+
+/// A hub with a platform `once` whose tasks must not be sent twice, behind a gated store.
+async fn once(delivery: DeliveryConfig) -> (TestHub, Arc<GatedStore>, FakePlatform) {
+    let clock = MovedClock::new();
+    let (store, platform) = (GatedStore::new(Arc::new(clock.clone())), FakePlatform::new());
+    let delivery = DeliveryConfig { on_ambiguous: OnAmbiguous::Dead, ..delivery };
+    let with = |hub: notifyhub::HubBuilder| {
+        hub.clock(Arc::new(clock)).store(store.clone()).platform_with("once", Arc::new(platform.clone()), delivery)
+    };
+    (TestHub::start_with(with).await.expect("starts"), store, platform)
+}
+
+fn to(target: &str) -> Notification {
+    Notification::text("x").to(target)
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_it_is_written_down_and_others_do_not_wait_for_it() {
+    let (test, store, platform) = once(DeliveryConfig::default()).await;
+    store.begin.close();
+    let accepted = test.hub.send(to("once")).await.expect("accepted");
+    store.begin.wait_for_call().await;
+    assert!(soon(test.hub.deliver(to("test"))).await.expect("delivered").all_delivered());
+    assert_eq!(platform.count(), 0);
+    store.begin.open();
+    assert!(soon(accepted.outcome()).await.expect("known").all_delivered());
+    assert_eq!(platform.count(), 1);
+}
+
+#[tokio::test]
+async fn every_attempt_is_written_down_and_an_ambiguous_one_is_the_last() {
+    let (test, store, platform) = once(DeliveryConfig::default()).await;
+    platform.push(SendError::unavailable("down"));
+    platform.push(SendError::ambiguous("lost"));
+    let accepted = test.hub.send(to("once")).await.expect("accepted");
+    soon(platform.wait_for(1)).await;
+    let moving = async {
+        while platform.count() < 2 {
+            test.clock.advance(Duration::from_secs(10));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon(moving).await;
+    let outcome = soon(accepted.outcome()).await.expect("known");
+    assert_eq!((outcome.targets[0].dead, outcome.targets[0].attempts.len()), (Some(DeadReason::Ambiguous), 2));
+    assert_eq!(store.begun(), 2);
+}
+
+#[tokio::test]
+async fn what_is_cancelled_while_it_is_written_down_is_not_sent() {
+    let (test, store, platform) = once(DeliveryConfig::default()).await;
+    store.begin.close();
+    let accepted = test.hub.send(to("once")).await.expect("accepted");
+    store.begin.wait_for_call().await;
+    test.hub.cancel(accepted.id).await.expect("cancelled");
+    store.begin.open();
+    let outcome = soon(accepted.outcome()).await.expect("known");
+    assert_eq!((outcome.targets[0].state, platform.count()), (TaskState::Cancelled, 0));
+    assert!(soon(test.hub.deliver(to("once"))).await.expect("delivered").all_delivered(), "the lane goes on");
+}
+
+#[tokio::test]
+async fn no_more_is_written_down_than_may_be_sent_now() {
+    let window =
+        RateWindow { count: 1.try_into().expect("one"), per: Duration::from_secs(3600), burst: 1.try_into().expect("one") };
+    let (test, store, platform) = once(DeliveryConfig { rate_limit: vec![window], ..DeliveryConfig::default() }).await;
+    let batch = test.hub.send_all((0..10).map(|_| to("once"))).await.expect("accepted");
+    assert!(soon(batch.accepted[0].outcome()).await.expect("known").all_delivered());
+    assert!(soon(test.hub.deliver(to("test"))).await.expect("delivered").all_delivered());
+    assert_eq!((platform.count(), store.begun()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_hub_that_drains_gives_back_what_is_being_written_down() {
+    let (test, store, platform) = once(DeliveryConfig::default()).await;
+    store.begin.close();
+    let accepted = test.hub.send(to("once")).await.expect("accepted");
+    store.begin.wait_for_call().await;
+    let opening = async {
+        while test.hub.stats().tasks.waiting == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        store.begin.open();
+    };
+    soon(async { tokio::join!(test.hub.shutdown(Duration::from_secs(60)), opening).0 }).await.expect("in time");
+    assert_eq!(accepted.outcome().await.expect("known").targets[0].state, TaskState::Waiting);
+    assert_eq!(platform.count(), 0);
+}
+
+#[tokio::test]
+async fn many_are_sent_once_each_however_they_fail() {
+    let (test, store, platform) = once(DeliveryConfig { max_attempts: 5, ..DeliveryConfig::default() }).await;
+    let batch = test.hub.send_all((0..500).map(|_| to("once"))).await.expect("accepted");
+    let outcomes = soon(batch.outcomes(|_| ())).await.expect("known");
+    assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
+    assert_eq!((platform.count(), store.begun()), (500, 500));
+}
