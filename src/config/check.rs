@@ -145,12 +145,7 @@ impl Check {
             return;
         }
         let path = dotted(&self.path);
-        let message = if reserved::is_reserved_word(&path, text) {
-            format!("`{path}`: `{text}` is not supported by this version, expected one of: {}", words.join(", "))
-        } else {
-            format!("`{path}`: unknown word `{}`{}", value::short(text), way_out(text, words))
-        };
-        self.report(node.at.clone(), message);
+        self.report(node.at.clone(), format!("`{path}`: unknown word `{}`{}", value::short(text), way_out(text, words)));
     }
 
     fn secret_source(&mut self, shape: Shape<'_>, node: &Node) {

@@ -1,4 +1,4 @@
-//! Keys and words that are promised but do nothing in this version: they are refused, not ignored.
+//! Keys that are promised but do nothing in this version: they are refused, not ignored.
 
 /// Keys, by section. A whole section ends in nothing.
 const KEYS: [(&str, &[&str]); 6] = [
@@ -10,9 +10,6 @@ const KEYS: [(&str, &[&str]); 6] = [
     ("server", &[]),
 ];
 
-/// Words, by key.
-const WORDS: [(&str, &[&str]); 0] = [];
-
 /// Whether the key at this path is one of them. A platform's table may name what `[delivery]` may.
 pub(crate) fn is_reserved_key(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -22,11 +19,6 @@ pub(crate) fn is_reserved_key(path: &[String]) -> bool {
         [section, key] => KEYS.iter().any(|(known, keys)| *known == section && keys.contains(&key)),
         _ => false,
     }
-}
-
-/// Whether the word is one of them for this key.
-pub(crate) fn is_reserved_word(key: &str, word: &str) -> bool {
-    WORDS.iter().any(|(known, words)| *known == key && words.contains(&word))
 }
 
 #[cfg(test)]
@@ -47,11 +39,6 @@ mod tests {
             for key in keys {
                 assert!(root.find(&path(&[section, key])).is_none(), "{section}.{key} works");
             }
-        }
-        for (key, words) in WORDS {
-            let path: Vec<_> = key.split('.').map(str::to_owned).collect();
-            let known = root.find(&path).and_then(Shape::words).unwrap_or_default();
-            assert!(words.iter().all(|word| !known.contains(word)), "{key}: {words:?} work");
         }
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn every_mistake_is_reported_with_its_place_and_the_way_out() {
     let first = "[pol]\nslots = 3\n[pool]\nslotz = 3\nslots = 0\nmin_workers = \"two\"\nstrategy = \"least-conections\"\nmax_workers = 4000\n\
-                 [telemetry]\nlog = \"inof\"\n[store]\ntype = \"postgres\"\n[delivery]\ntimeout = \"5\"\nbackoff = { initial = \"3h\" }\nrate_limit = \"1/fortnight\"\n";
+                 [telemetry]\nlog = \"inof\"\n[store]\ntype = \"postgras\"\n[delivery]\ntimeout = \"5\"\nbackoff = { initial = \"3h\" }\nrate_limit = \"1/fortnight\"\n";
     let second = "[platforms.a]\ntype = \"bel\"\n[platforms.b]\nurl = \"x\"\n[platforms.c]\ntype = \"bell\"\ntokn = \"hunter2\"\ntone = \"lov\"\n\
                   [platforms.d]\ntype = \"bell\"\nurl = \"x\"\nloud = true\ntone = \"low\"\ntoken = \"hunter2\"\n\
                   [platforms.e]\ntype = \"bell\"\nurl = \"x\"\ntoken = { vault = \"x\" }\n[platforms.f]\ntype = \"bell\"\nurl = 5\ntoken = 12345\n\
@@ -19,7 +19,7 @@ fn every_mistake_is_reported_with_its_place_and_the_way_out() {
         "a.toml:7:12: `pool.strategy`: unknown word `least-conections`, did you mean `least-connections`?",
         "a.toml:8:15: `pool.max_workers`: found the number 4000, expected a whole number from 0 to 1024",
         "a.toml:10:7: `telemetry.log`: found the text \"inof\", expected a level (off, error, warn, info, debug, trace) or filters such as \"info,notifyhub=debug\"",
-        "a.toml:12:8: `store.type`: `postgres` is not supported by this version, expected one of: sqlite, memory",
+        "a.toml:12:8: `store.type`: unknown word `postgras`, did you mean `postgres`?",
         "a.toml:14:11: `delivery.timeout`: found the text \"5\", expected a duration from 1ms to 1h such as \"30s\"",
         "a.toml:15:13: `delivery.backoff.initial`: the first wait of 3h is longer than the longest, 2h",
         "a.toml:16:14: `delivery.rate_limit`: found the text \"1/fortnight\", expected a rate such as \"30/min\"",
@@ -59,6 +59,29 @@ fn keys_of_the_pool_that_do_not_fit_each_other_are_mistakes() {
     ];
     let text = text.replace("pin_cores = [-1]\n", "").replace("9464", "");
     assert_eq!(given(&[&text], &[]).mistakes(), expected);
+}
+
+#[test]
+fn a_shared_store_needs_a_url_and_a_lease_that_outlasts_every_attempt() {
+    let text = "[store]\ntype = \"postgres\"\n[delivery]\nlease = \"30s\"\n[platforms.ops]\ntype = \"bell\"\nurl = \"x\"\ntimeout = \"25s\"\n";
+    let expected = [
+        "a.toml:2:1: `store.url` is missing, which `type = \"postgres\"` needs; write `url = { env = \"DATABASE_URL\" }`",
+        "a.toml:4:1: `delivery.lease` is 30s, expected at least 35s: an attempt may take 25s (`platforms.ops.timeout`), and 10s are needed beyond that",
+    ];
+    assert_eq!(given(&[text], &[]).mistakes(), expected);
+    let text = text.replace("\"postgres\"", "\"sqlite\"\nurl = \"postgres://ada:hunter2@db/hub\"");
+    assert_eq!(
+        given(&[&text], &[]).mistakes(),
+        ["a.toml:3:1: `store.url` is for `type = \"postgres\"` alone; set that, or remove the key"]
+    );
+    let text = text.replace("\"sqlite\"", "\"postgres\"").replace("30s", "35s");
+    let loaded = given(&[&text], &[]).load();
+    assert_eq!(loaded.entry("store.url").expect("set").value, "[redacted]");
+    assert!(!format!("{loaded:?}").contains("hunter2"), "{loaded:?}");
+    let url = loaded.config.store.url.expect("set");
+    assert_eq!(url.fetch().expect("inline").expose(), "postgres://ada:hunter2@db/hub");
+    let lease = "[platforms.ops]\ntype = \"bell\"\nurl = \"x\"\nlease = \"50s\"\n";
+    assert_eq!(given(&[lease], &[]).mistakes().len(), 1, "a lease is a node's, not a platform's");
 }
 
 #[test]

@@ -4,9 +4,13 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `nodes` | two nodes: who has what, and what becomes of what a lost one had |
+//! | `hubs` | hubs that share a database; transactions of the caller's own |
+//! | `cluster` | two real processes, one of which is killed, or stopped and woken |
 //! | `trouble` | the server restarts, is away, slow, read-only or set wrong; answers are lost; TLS; a pooler |
 //! | `server` | databases of the tests' own, on the server that is there or on one of their own |
 
+mod cluster;
+mod hubs;
 mod nodes;
 pub mod server;
 mod trouble;

@@ -1,0 +1,169 @@
+//! Two real processes on one database: they share the work; one is killed, or stopped for long and woken.
+
+use std::{
+    collections::HashMap,
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use notifyhub::{
+    Hub, Notification,
+    clock::{Clock, SystemClock},
+    platforms::testkit::{FakePlatform, FaultServer},
+    store::{PostgresOptions, PostgresStore},
+};
+use tokio::{
+    process::{Child, Command},
+    runtime::Handle,
+};
+
+use super::server::Database;
+use crate::command::{Desk, tell};
+
+const GONE: &str = "NOTIFYHUB_TEST_POSTGRES is set: run ./test";
+
+/// Enough for both to have some, few enough to end soon.
+const TASKS: usize = 240;
+
+struct Cluster {
+    database: Database,
+    server: FaultServer,
+    desk: Desk,
+    hub: Hub,
+}
+
+impl Cluster {
+    /// A database, and somebody who accepts into it; nobody delivers yet.
+    async fn new() -> Self {
+        let (database, server) = (Database::new().await.expect(GONE), FaultServer::start().await);
+        let desk = Desk::with_config(&format!(
+            "[store]\ntype = \"postgres\"\nurl = \"{}\"\n[delivery]\ntimeout = \"1s\"\nlease = \"11s\"\n\
+             [platforms.hook]\ntype = \"webhook\"\nurl = \"{}\"\nallow_http = true\nallow_private_networks = true\nrate_limit = \"40/s\"\n",
+            database.url,
+            server.url("/x")
+        ));
+        let options = PostgresOptions::new(database.url.clone());
+        let store = PostgresStore::open(options, "producer", &Handle::current(), Arc::new(SystemClock)).await;
+        let builder = Hub::builder().store(Arc::new(store.expect("the database can be used")));
+        let hub = builder.platform("hook", FakePlatform::new()).queue_only().start().await.expect("starts");
+        Self { database, server, desk, hub }
+    }
+
+    fn node(&self) -> Child {
+        let mut command = Command::from(self.desk.command("serve --grace 5s", &[]));
+        command.stdout(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true).spawn().expect("the command starts")
+    }
+
+    /// The numbers of the nodes that one process was, the last of them first.
+    async fn numbers(&self, child: &Child) -> Vec<i32> {
+        let name = format!("%/{}", child.id().expect("it runs"));
+        let sql = "SELECT id FROM notifyhub.node WHERE name LIKE $1 ORDER BY id DESC";
+        let rows = self.database.client().await.query(sql, &[&name]).await.expect("read");
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    async fn accept(&self) {
+        let notifications = (0..TASKS).map(|number| Notification::text(format!("n {number}")).to("hook"));
+        self.hub.send_all(notifications).await.expect("accepted");
+    }
+
+    /// Waits until everything is delivered.
+    async fn delivered(&self) {
+        let sql = "SELECT count(*) FROM notifyhub.ended WHERE state = 10";
+        let client = self.database.client().await;
+        while client.query_one(sql, &[]).await.expect("counts").get::<_, i64>(0) < TASKS as i64 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// How often each task arrived.
+    fn arrivals(&self) -> HashMap<String, usize> {
+        let mut arrivals = HashMap::new();
+        for request in self.server.requests() {
+            *arrivals.entry(request.header("webhook-id").to_owned()).or_default() += 1;
+        }
+        arrivals
+    }
+
+    /// How many attempts each node made.
+    async fn attempts_by_node(&self) -> HashMap<String, usize> {
+        let page = self.hub.tasks(&Default::default(), None, 2 * TASKS).await.expect("read");
+        let mut by_node = HashMap::new();
+        for attempt in page.tasks.iter().flat_map(|task| &task.outcome.attempts) {
+            *by_node.entry(attempt.node.as_deref().expect("it is named").to_owned()).or_default() += 1;
+        }
+        by_node
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().expect("it runs").to_string();
+    assert!(std::process::Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs").success());
+}
+
+fn since(moment: SystemTime) -> f64 {
+    SystemClock.wall().duration_since(moment).unwrap_or_default().as_secs_f64()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_share_the_work_and_one_finishes_what_a_killed_one_had() {
+    let cluster = Cluster::new().await;
+    let (mut one, other) = (cluster.node(), cluster.node());
+    while cluster.numbers(&one).await.is_empty() || cluster.numbers(&other).await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    cluster.accept().await;
+    cluster.server.received(TASKS / 4).await;
+    one.kill().await.expect("killed");
+    let killed = SystemClock.wall();
+    let before = cluster.arrivals();
+    cluster.delivered().await;
+    tell(&format!("cluster: everything was delivered {:.1} s after a kill, with a lease of 11 s", since(killed)));
+    let arrivals = cluster.arrivals();
+    assert_eq!(arrivals.len(), TASKS, "nothing is lost");
+    let copies: Vec<_> = arrivals.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(copies.iter().all(|(id, count)| **count == 2 && before.contains_key(*id)), "only what was under way: {copies:?}");
+    let by_node = cluster.attempts_by_node().await;
+    assert!(by_node.len() == 2 && by_node.values().all(|count| *count > 0), "both took part: {by_node:?}");
+    signal(&other, "TERM");
+    assert!(other.wait_with_output().await.expect("it ends").status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_was_stopped_and_wakes_up_late_changes_nothing() {
+    let cluster = Cluster::new().await;
+    let (one, _other) = (cluster.node(), cluster.node());
+    while cluster.numbers(&one).await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let number = cluster.numbers(&one).await[0];
+    cluster.accept().await;
+    let client = cluster.database.client().await;
+    let held = "SELECT count(*) FROM notifyhub.task WHERE state = 3 AND node = $1";
+    while client.query_one(held, &[&number]).await.expect("counts").get::<_, i64>(0) < 10 || cluster.server.requests().len() < 20
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    signal(&one, "STOP");
+    // What is sent and not yet answered may arrive again; nothing else may.
+    let before = cluster.arrivals();
+    let had: i64 = client.query_one(held, &[&number]).await.expect("counts").get(0);
+    cluster.delivered().await;
+    let sent = cluster.server.requests().len();
+    signal(&one, "CONT");
+    // It finds that it was given up, and goes on under another number.
+    while cluster.numbers(&one).await.first().is_none_or(|next| *next == number) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    cluster.hub.send(Notification::text("afterwards").to("hook")).await.expect("accepted");
+    cluster.server.received(sent + 1).await;
+    signal(&one, "TERM");
+    assert!(one.wait_with_output().await.expect("it ends").status.success());
+    let arrivals = cluster.arrivals();
+    assert_eq!(cluster.server.requests().len(), sent + 1, "it had {had}, and sent none of them");
+    assert_eq!(arrivals.len(), TASKS + 1);
+    let copies: Vec<_> = arrivals.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(copies.iter().all(|(id, count)| **count == 2 && before.contains_key(*id)), "only what was under way: {copies:?}");
+    tell(&format!("cluster: a stopped node had {had} tasks; {} arrived twice", copies.len()));
+}
