@@ -48,3 +48,32 @@ mod points {
 
 #[cfg(feature = "failpoints")]
 pub use points::hit;
+
+/// Mistakes that a simulation plants to see whether it finds them. They concern the thread they were planted on.
+#[cfg(feature = "failpoints")]
+mod planted {
+    use std::cell::Cell;
+
+    thread_local! {
+        static PLANTED: Cell<Option<&'static str>> = const { Cell::new(None) };
+    }
+
+    /// Plants one of `ack_before_commit`, `no_token_check` and `crash_counted_late` on this thread, or none.
+    pub fn plant(mistake: Option<&'static str>) {
+        PLANTED.set(mistake);
+    }
+
+    /// Whether this one is planted.
+    pub fn is_planted(mistake: &str) -> bool {
+        PLANTED.get() == Some(mistake)
+    }
+}
+
+#[cfg(feature = "failpoints")]
+pub use planted::{is_planted, plant};
+
+/// Whether this mistake is planted; never without the feature `failpoints`.
+#[cfg(not(feature = "failpoints"))]
+pub const fn is_planted(_mistake: &str) -> bool {
+    false
+}

@@ -13,7 +13,7 @@ use super::{
     Hub, StartError, bounds,
     parts::PartsSource,
     start::{Planes, Services, start, start_queue},
-    urls::UrlPlatforms,
+    urls::{UrlPlatforms, UrlTargets},
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -22,18 +22,6 @@ use crate::{
     store::Store,
     task::{PlatformName, Target},
 };
-
-/// Whether targets may be URLs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum UrlTargets {
-    /// They may not.
-    Off,
-    /// They may, to public addresses only.
-    #[default]
-    Guarded,
-    /// They may, to any address: whoever names the URL runs this program.
-    Trusted,
-}
 
 /// Builds a [`Hub`]. Everything is checked at [`start`](HubBuilder::start).
 ///
@@ -61,6 +49,7 @@ pub struct HubBuilder {
     runtime: Option<Handle>,
     delivery_runtime: Option<Handle>,
     queue_only: bool,
+    without_threads: bool,
     seed: Option<u64>,
 }
 
@@ -80,6 +69,7 @@ impl Default for HubBuilder {
             runtime: None,
             delivery_runtime: None,
             queue_only: false,
+            without_threads: false,
             seed: None,
         }
     }
@@ -195,6 +185,15 @@ impl HubBuilder {
         self
     }
 
+    /// No thread of the hub's own: nobody notices when all delivery threads are blocked. Default: it has one.
+    #[cfg(any(test, feature = "testing"))]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_threads(mut self) -> Self {
+        self.without_threads = true;
+        self
+    }
+
     /// The seed of all randomness (jitter, ids). Default: from the operating system.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -234,7 +233,7 @@ impl HubBuilder {
         urls.make_known(&directory, &grouped)
             .map_err(|mistakes| StartError::Invalid(super::HubError::Targets(mistakes).to_string()))?;
         let planes = Planes { delivery: self.delivery_runtime.unwrap_or_else(|| runtime.clone()), control: runtime };
-        let services = Services { directory, urls, store, clock };
+        let services = Services { directory, urls, store, clock, without_threads: self.without_threads };
         Ok(if self.queue_only { start_queue(planes, services, seed) } else { start(self.config.pool, planes, services, seed)? })
     }
 

@@ -41,10 +41,11 @@ use std::sync::{
 use tokio::sync::mpsc;
 
 pub use accepted::{Accepted, AcceptedTask, Batch, Progress};
-pub use builder::{HubBuilder, UrlTargets};
+pub use builder::HubBuilder;
 pub use control::{Cancellation, Stats};
 pub use error::{HubError, OutcomeError, ShutdownForced, StartError};
 pub use letters::DeadLetters;
+pub use urls::UrlTargets;
 pub use workers::Workers;
 
 use self::urls::UrlPlatforms;

@@ -46,6 +46,7 @@ pub struct Services {
     pub urls: Arc<UrlPlatforms>,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    pub without_threads: bool,
 }
 
 /// Sets a hub going.
@@ -54,7 +55,7 @@ pub struct Services {
 ///
 /// When the system has no thread left for the watchdog.
 pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) -> io::Result<Hub> {
-    let Services { directory, urls, store, clock } = services;
+    let Services { directory, urls, store, clock, without_threads } = services;
     let (scope, board) = (Scope::new(planes.control), Board::default());
     let ((events, broadcaster), replies) = (EventBus::new(clock.clone()), Replies::default());
     let (arrival_sender, arrivals) = arrivals();
@@ -66,7 +67,10 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
     let (watched_sender, watched) = watch::channel(Arc::from([]));
     let worker_capacity = config.slots + PREFETCH;
     let beat = config.health_check_interval / BEATS;
-    let watchdog = Watchdog::start(planes.delivery.clone(), beat, board.clone(), events.clone())?;
+    let watchdog = match without_threads {
+        true => None,
+        false => Some(Watchdog::start(planes.delivery.clone(), beat, board.clone(), events.clone())?),
+    };
     let monitor = Monitor::new(MonitorParts {
         beat,
         threads: planes.delivery.metrics().num_workers(),
@@ -129,7 +133,7 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
         scope,
         commands: commands_sender,
         pool: pool_sender,
-        watchdog: Mutex::new(Some(watchdog)),
+        watchdog: Mutex::new(watchdog),
         closing,
     };
     Ok(Hub { inner: Arc::new(inner) })
@@ -137,7 +141,7 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
 
 /// A hub that only accepts: nobody claims, and nobody waits for outcomes.
 pub fn start_queue(planes: Planes, services: Services, seed: u64) -> Hub {
-    let Services { directory, urls, store, clock } = services;
+    let Services { directory, urls, store, clock, .. } = services;
     let ((events, broadcaster), replies) = (EventBus::new(clock.clone()), Replies::default());
     let scope = Scope::new(planes.control);
     drop(scope.spawn_until_stopped(broadcaster.run()));

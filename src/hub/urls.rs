@@ -7,13 +7,25 @@ use std::{
 
 use notifyhub_platforms::{Registry, contract::Secret, registry::FromUrl};
 
-use super::{UrlTargets, parts::PartsSource};
+use super::parts::PartsSource;
 use crate::{
     config::DeliveryConfig,
     routing::{PlatformEntry, SharedDirectory, TargetMistake},
     store::UrlPlatform,
     task::{PlatformName, Target},
 };
+
+/// Whether targets may be URLs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UrlTargets {
+    /// They may not.
+    Off,
+    /// They may, to public addresses only.
+    #[default]
+    Guarded,
+    /// They may, to any address: whoever names the URL runs this program.
+    Trusted,
+}
 
 /// Different URLs one hub keeps at most.
 const URLS_MAX: usize = 1000;

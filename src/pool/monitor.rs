@@ -119,6 +119,7 @@ impl Monitor {
         loop {
             let next = self.parts.clock.now() + self.parts.beat;
             tokio::select! {
+                biased;
                 () = self.parts.clock.sleep_until(next) => self.look().await,
                 () = self.parts.scope.draining() => return self.show(HealthState::ShuttingDown, 0, 0, Vec::new()),
             }

@@ -19,6 +19,9 @@
 
 mod clock;
 
+#[cfg(feature = "failpoints")]
+#[doc(hidden)]
+pub use crate::failpoint::plant;
 pub use clock::MovedClock;
 pub use notifyhub_platforms::testkit::{FakePlatform, Reaction};
 

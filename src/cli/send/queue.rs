@@ -12,7 +12,8 @@ use crate::{
 /// Commits `batch`, and prints one row per target.
 pub fn queue(context: &Context, loaded: &Loaded, batch: Batch) -> Result<Exit, Failure> {
     if loaded.config.store.kind == StoreKind::Memory {
-        let message = "nothing can be queued in memory, which is gone with this command; set `store.type` to \"sqlite\" or \"postgres\"";
+        let message =
+            "nothing can be queued in memory, which is gone with this command; set `store.type` to \"sqlite\" or \"postgres\"";
         return Err(Failure::new(Exit::Config, message));
     }
     let records = planes::one_for_all()?.block_on(async {

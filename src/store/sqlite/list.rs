@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use super::{
     failure::Failure,
     lanes::Lanes,
-    open::read_lanes,
+    recover::read_lanes,
     rows::{OUTCOME_COLUMNS, id_bytes, outcome},
 };
 use crate::{

@@ -9,12 +9,13 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `open` | whose file it is, its version, what a dead process left |
+//! | `open`, `recover` | whose file it is, its version; what a dead process left |
 //! | `answer` | answers that come in groups |
 //! | `writer` | the thread: groups, and what a failure means for each call |
 //! | `session` | one transaction after another, and its statements |
 //! | `book`, `lanes` | what is known without asking: claims, counts, lanes |
-//! | `enqueue`, `claim`, `settle`, `find` | the calls |
+//! | `calls` | the calls of the store |
+//! | `enqueue`, `claim`, `settle`, `find` | what they do |
 //! | `inspect` | looking a file over, and copying it |
 //! | `keys` | order, replacing an older one, not repeating |
 //! | `list` | pages of tasks, read on a connection of their own |
@@ -26,6 +27,7 @@
 
 mod answer;
 mod book;
+mod calls;
 mod claim;
 mod enqueue;
 mod failure;
@@ -37,6 +39,7 @@ mod letters;
 mod list;
 mod open;
 mod prune;
+mod recover;
 mod rows;
 mod session;
 mod settle;
@@ -44,7 +47,6 @@ mod space;
 mod writer;
 
 use std::{
-    collections::HashSet,
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -52,28 +54,21 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
+use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 pub use self::inspect::{Inspection, backup, inspect};
 use self::{
     answer::answer,
+    book::Book,
     failure::Failure,
-    list::List,
     open::Owner,
     session::Session,
     space::Space,
     writer::{Call, Returning, Shared},
 };
-use super::{
-    ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Enqueued, LeaseToken, OpenError, Page, Released,
-    Settled, Settlement, Store, StoreError, Submission, TaskFilter, UrlPlatform, codec,
-};
-use crate::{
-    clock::Clock,
-    failpoint::failpoint,
-    task::{NotificationId, Outcome, Task},
-};
+use super::{Durability, OpenError, Store, StoreError, UrlPlatform, codec};
+use crate::clock::Clock;
 
 /// Calls that may wait for the writer; whoever calls beyond them waits for a place.
 const CALLS_MAX: usize = 4096;
@@ -118,6 +113,49 @@ impl SqliteStore {
     ///
     /// [`OpenError`] names the file, what is wrong with it, and the way out; the file is left as it is.
     pub fn open(options: SqliteOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let (mut store, opened, calls) = Self::prepare(options, &clock)?;
+        let (shared, path) = (store.shared.clone(), store.options.path.clone());
+        let work = move || {
+            // Given free last, when the file is closed.
+            let Opened { _owner, db, book } = opened;
+            match Session::new(&db, book, Space::of(&path)) {
+                Ok(mut session) => writer::run(&db, &mut session, calls, &shared, &clock),
+                Err(error) => tracing::error!(%error, path = %path.display(), "cannot prepare the store's statements"),
+            }
+        };
+        let spawned = Builder::new().name("notifyhub-store".to_owned()).spawn(work);
+        let writer = spawned.map_err(|error| OpenError::Io { path: store.options.path.clone(), reason: error.to_string() })?;
+        store.writer = Mutex::new(Some(writer));
+        Ok(store)
+    }
+
+    /// The same without a thread: the future that is returned is the writer, and works where it is polled. Each group of
+    /// calls takes as long as `takes` says.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    #[cfg(any(test, feature = "testing"))]
+    #[doc(hidden)]
+    pub fn open_inline(
+        options: SqliteOptions,
+        clock: Arc<dyn Clock>,
+        takes: impl Fn() -> Duration + 'static,
+    ) -> Result<(Self, impl Future<Output = ()> + 'static), OpenError> {
+        let (store, opened, calls) = Self::prepare(options, &clock)?;
+        let (shared, path) = (store.shared.clone(), store.options.path.clone());
+        let writer = async move {
+            let Opened { _owner, db, book } = opened;
+            match Session::new(&db, book, Space::of(&path)) {
+                Ok(mut session) => writer::run_inline(&db, &mut session, calls, &shared, &clock, takes).await,
+                Err(error) => tracing::error!(%error, path = %path.display(), "cannot prepare the store's statements"),
+            }
+        };
+        Ok((store, writer))
+    }
+
+    /// A store whose writer does not work yet, and what that needs.
+    fn prepare(options: SqliteOptions, clock: &Arc<dyn Clock>) -> Result<(Self, Opened, Calls), OpenError> {
         let path = options.path.clone();
         let cannot = |error: Failure| match error {
             Failure::Database(error) => open::refused(&path, &error),
@@ -125,23 +163,12 @@ impl SqliteStore {
         };
         let owner = Owner::take(&options.path)?;
         let mut db = open::connect(&options.path, options.durability)?;
-        let book = open::recover(&mut db, codec::nanos(clock.wall())).map_err(cannot)?;
-        let urls = open::urls(&db).map_err(|error| cannot(error.into()))?;
+        let book = recover::recover(&mut db, codec::nanos(clock.wall())).map_err(cannot)?;
+        let urls = recover::urls(&db).map_err(|error| cannot(error.into()))?;
         let shared = Arc::new(Shared { counts: Mutex::new(book.counts), ..Shared::default() });
         let (calls, receiver) = mpsc::channel(CALLS_MAX);
-        let (for_writer, path) = (shared.clone(), options.path.clone());
-        let work = move || {
-            // Given free last, when the file is closed.
-            let _owner = owner;
-            let session = Session::new(&db, book, Space::of(&path));
-            match session {
-                Ok(mut session) => writer::run(&db, &mut session, receiver, &for_writer, &clock),
-                Err(error) => tracing::error!(%error, path = %path.display(), "cannot prepare the store's statements"),
-            }
-        };
-        let spawned = Builder::new().name("notifyhub-store".to_owned()).spawn(work);
-        let writer = spawned.map_err(|error| OpenError::Io { path: options.path.clone(), reason: error.to_string() })?;
-        Ok(Self { options, urls, calls: Some(calls), shared, writer: Mutex::new(Some(writer)) })
+        let store = Self { options, urls, calls: Some(calls), shared, writer: Mutex::new(None) };
+        Ok((store, Opened { _owner: owner, db, book }, receiver))
     }
 
     /// Lets the writer do `work` in its next transaction, and waits until that is on disk.
@@ -166,6 +193,16 @@ impl SqliteStore {
     }
 }
 
+/// What the writer is asked.
+type Calls = mpsc::Receiver<Box<dyn Call>>;
+
+/// An open file, as its writer needs it. What is given free last stands last.
+struct Opened {
+    db: Connection,
+    book: Book,
+    _owner: Owner,
+}
+
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         drop(self.calls.take());
@@ -180,93 +217,5 @@ impl Drop for SqliteStore {
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore").field("options", &self.options).field("counts", &self.counts()).finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl Store for SqliteStore {
-    fn durability(&self) -> Durability {
-        self.options.durability
-    }
-
-    fn urls(&self) -> Vec<UrlPlatform> {
-        self.urls.clone()
-    }
-
-    fn announce_to(&self, arrivals: ArrivalSender) {
-        *self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner) = Some(arrivals);
-    }
-
-    async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
-        let waiting_max = self.options.waiting_max;
-        let stored = self.call_with(true, move |session| session.enqueue(&submissions, waiting_max)).await;
-        failpoint!("accept.synced");
-        stored
-    }
-
-    async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError> {
-        let credits = credits.clone();
-        let claimed = self.call(move |session| session.claim(&credits)).await;
-        failpoint!("claim.committed");
-        claimed
-    }
-
-    async fn begin(&self, leases: &[(LeaseToken, Arc<Task>)]) -> Result<Vec<bool>, StoreError> {
-        let tokens: Vec<LeaseToken> = leases.iter().map(|(token, _)| *token).collect();
-        let begun = self.call(move |session| tokens.iter().map(|token| session.begin_sending(*token)).collect()).await;
-        failpoint!("begin.committed");
-        begun
-    }
-
-    async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
-        let settlements = settlements.clone();
-        let settled = self.call(move |session| settlements.iter().map(|settlement| session.settle(settlement)).collect()).await;
-        failpoint!("complete.committed");
-        settled
-    }
-
-    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
-        self.call(move |session| session.release(&leases)).await
-    }
-
-    async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {
-        self.call(move |session| session.cancel(notification)).await
-    }
-
-    async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError> {
-        self.call(move |session| Ok(session.find(notification)?.map(Arc::new))).await
-    }
-
-    async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
-        let after = after.map(|cursor| cursor.0.parse::<i64>()).transpose();
-        let after = after.map_err(|_| StoreError::Cursor)?;
-        let claimed: HashSet<i64> = self.call(|session| Ok(session.book.claimed().map(|leased| leased.seq).collect())).await?;
-        let (filter, path) = (filter.clone(), self.options.path.clone());
-        let read = move || list::page(&path, &List { filter: &filter, after, max, claimed: &claimed });
-        let read = tokio::task::spawn_blocking(read).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        read.map_err(Failure::told)
-    }
-
-    async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
-        let filter = filter.clone();
-        self.call(move |session| session.requeue(&filter, max)).await
-    }
-
-    async fn drop_dead(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
-        let filter = filter.clone();
-        self.call(move |session| session.drop_dead(&filter, max)).await
-    }
-
-    async fn prune(&self) -> Result<bool, StoreError> {
-        let retention = self.options.retention;
-        self.call(move |session| session.prune(retention)).await
-    }
-
-    fn broken(&self) -> Option<StoreError> {
-        self.shared.broken()
-    }
-
-    fn counts(&self) -> Counts {
-        *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,20 +1,16 @@
-//! Opening the file: whose it is, what it is, and what a process that died left behind.
+//! Opening the file: whose it is, and what it is.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use notifyhub_platforms::contract::Secret;
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{book::Book, failure::Failure, lanes::Lanes, rows::state};
 use crate::{
     failpoint::failpoint,
-    store::{Counts, Durability, OpenError, UrlPlatform, codec, rank::Ranks},
-    task::{DeadReason, LaneKey, PlatformName},
+    store::{Durability, OpenError},
 };
 
 /// Marks the file as ours: the letters `nhub`.
@@ -35,12 +31,6 @@ const CACHE_KIB: u32 = 16 * 1024;
 
 /// How long a lock that another program holds is waited for, in milliseconds.
 const BUSY_TIMEOUT_MS: u32 = 5000;
-
-/// Processes that may die with a task before it runs alone.
-pub const QUARANTINE_AFTER: i64 = 3;
-
-/// Processes that may die with a task before it is dead.
-pub const DEAD_AFTER: i64 = 5;
 
 /// The file is this process's as long as this lives.
 #[derive(Debug)]
@@ -196,104 +186,4 @@ fn migrate(db: &mut Connection, version: i64) -> rusqlite::Result<()> {
 pub fn identity(db: &Connection) -> rusqlite::Result<(i32, i64)> {
     let application = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     Ok((application, db.query_row("PRAGMA user_version", [], |row| row.get(0))?))
-}
-
-/// Takes back what a process that died had claimed, in one transaction, and reads what is kept in memory.
-pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
-    let transaction = db.transaction()?;
-    let claimed: Vec<Vec<u8>> =
-        transaction.prepare("SELECT tasks FROM claim")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let ambiguous = transaction.execute(
-        "UPDATE task SET state = ?1, wake = 0, dead = ?2, ended = ?3 WHERE seq IN (SELECT seq FROM begun) AND state < 10",
-        params![state::DEAD, DeadReason::Ambiguous.as_str(), now],
-    )?;
-    transaction.execute("DELETE FROM begun", [])?;
-    let mut recovered = 0;
-    {
-        let mut update = transaction.prepare(
-            "UPDATE task SET crashes = crashes + 1, due = 0, state = CASE WHEN crashes + 1 >= ?2 THEN ?3 ELSE ?4 END, \
-             wake = coalesce((SELECT expires FROM notification WHERE id = task.notification), 0) WHERE seq = ?1 AND state < 10",
-        )?;
-        let seqs = claimed.iter().flat_map(|packed| packed.chunks_exact(8));
-        for seq in seqs.map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight bytes"))) {
-            recovered += update.execute(params![seq, QUARANTINE_AFTER, state::QUARANTINED, state::WAITING])?;
-        }
-    }
-    let poisoned = transaction.execute(
-        "UPDATE task SET state = ?1, wake = 0, dead = ?2, ended = ?3 WHERE state = 4 AND crashes >= ?4",
-        params![state::DEAD, DeadReason::Poison.as_str(), now, DEAD_AFTER],
-    )?;
-    let dead = (poisoned + ambiguous) as i64;
-    transaction.execute("UPDATE counts SET waiting = waiting - ?1, dead = dead + ?1, epoch = epoch + 1", [dead])?;
-    // What waited for a task that is dead now waits no more.
-    transaction.execute_batch(
-        "DELETE FROM chain WHERE seq IN (SELECT chain.seq FROM chain JOIN task ON task.seq = chain.seq WHERE task.state >= 10); \
-         UPDATE task SET state = 5, wake = 1, due = max(1, coalesce((SELECT not_before FROM notification WHERE id = task.notification), 1)) \
-         WHERE state = 6 AND seq IN (SELECT min(seq) FROM chain GROUP BY key);",
-    )?;
-    transaction.execute("DELETE FROM claim", [])?;
-    failpoint!("rescue.in_tx");
-    transaction.commit()?;
-    if recovered > 0 {
-        tracing::warn!(
-            tasks = recovered,
-            poisoned,
-            "the last process ended with {recovered} tasks under way; they are taken up again"
-        );
-    }
-    if ambiguous > 0 {
-        tracing::warn!(tasks = ambiguous, "the last process ended while it sent {ambiguous} tasks that must not be sent twice");
-    }
-    read_book(db)
-}
-
-fn read_book(db: &Connection) -> Result<Book, Failure> {
-    let mut lanes = read_lanes(db)?;
-    lanes.set_all_ready();
-    let number = |row: &rusqlite::Row<'_>, index| row.get::<_, i64>(index).map(|count| u64::try_from(count).unwrap_or_default());
-    let columns = "epoch, accepted, waiting, delivered, dead, cancelled, expired, stale";
-    let (epoch, counts) = db.query_row(&format!("SELECT {columns} FROM counts"), [], |row| {
-        let counts = Counts {
-            accepted: number(row, 1)?,
-            waiting: number(row, 2)?,
-            leased: 0,
-            delivered: number(row, 3)?,
-            dead: number(row, 4)?,
-            cancelled: number(row, 5)?,
-            expired: number(row, 6)?,
-            stale: number(row, 7)?,
-        };
-        Ok((number(row, 0)?, counts))
-    })?;
-    let last_seq: Option<i64> = db.query_row("SELECT max(seq) FROM task", [], |row| row.get(0))?;
-    let last =
-        db.query_row("SELECT max(accepted) FROM (SELECT accepted FROM notification ORDER BY id DESC LIMIT 1)", [], |row| {
-            row.get::<_, Option<i64>>(0)
-        })?;
-    let mut book = Book::new(counts, lanes, last_seq.unwrap_or_default(), epoch);
-    book.has_chains = db.query_row("SELECT EXISTS (SELECT 1 FROM chain)", [], |row| row.get(0))?;
-    book.ranks = Ranks::behind(last.unwrap_or_default());
-    Ok(book)
-}
-
-/// The platforms that came as URLs.
-pub fn urls(db: &Connection) -> rusqlite::Result<Vec<UrlPlatform>> {
-    let mut select = db.prepare("SELECT platform, url, trusted FROM url")?;
-    let read = |row: &rusqlite::Row<'_>| {
-        let name = PlatformName::internal(row.get::<_, String>(0)?);
-        Ok(UrlPlatform { name, url: Arc::new(Secret::new(row.get::<_, String>(1)?)), trusted: row.get(2)? })
-    };
-    select.query_map([], read)?.collect()
-}
-
-/// All lanes of the file.
-pub fn read_lanes(db: &Connection) -> rusqlite::Result<Lanes> {
-    let mut lanes = Lanes::default();
-    let mut select = db.prepare("SELECT id, platform, part FROM lane")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let platform = PlatformName::internal(row.get::<_, String>(1)?);
-        lanes.insert(row.get(0)?, LaneKey { platform, part: codec::shared(row.get(2)?) });
-    }
-    Ok(lanes)
 }

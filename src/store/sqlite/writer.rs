@@ -86,27 +86,67 @@ pub fn run(
 ) {
     let mut group = Vec::new();
     while calls.blocking_recv_many(&mut group, GROUP_CALLS_MAX) > 0 {
-        if let Some(error) = shared.broken() {
-            wake_all(group.drain(..).filter_map(|call| call.answer(Err(error.clone()))).collect());
-            continue;
-        }
-        session.begin_group(clock.wall(), &shared.arrivals);
-        match write(session, &mut group) {
-            Ok(()) => keep(session, &mut group, shared),
-            // One of them may be at fault: each is done on its own.
-            Err(failure) if group.len() > 1 && !failure.is_fatal() => {
-                for call in std::mem::take(&mut group) {
-                    let mut alone = vec![call];
-                    session.begin_group(clock.wall(), &shared.arrivals);
-                    match write(session, &mut alone) {
-                        Ok(()) => keep(session, &mut alone, shared),
-                        Err(failure) => refuse(alone, failure, shared),
-                    }
+        work(session, &mut group, shared, clock);
+    }
+    fold(db, shared);
+}
+
+/// The same on whatever thread polls it; each group takes as long as `takes` says.
+#[cfg(any(test, feature = "testing"))]
+pub async fn run_inline(
+    db: &Connection,
+    session: &mut Session<'_>,
+    mut calls: mpsc::Receiver<Box<dyn Call>>,
+    shared: &Shared,
+    clock: &Arc<dyn Clock>,
+    takes: impl Fn() -> std::time::Duration,
+) {
+    let mut group = Vec::new();
+    while calls.recv_many(&mut group, GROUP_CALLS_MAX).await > 0 {
+        if crate::failpoint::is_planted("ack_before_commit") {
+            // Callers are answered, and what they asked for is committed a moment later.
+            session.begin_group(clock.wall(), &shared.arrivals);
+            if session.begin().and_then(|()| group.iter_mut().try_for_each(|call| call.work(session))).is_ok() {
+                wake_all(group.drain(..).filter_map(|call| call.answer(Ok(()))).collect());
+                clock.sleep_until(clock.now() + takes()).await;
+                if session.commit().is_ok() {
+                    session.announce();
+                    continue;
                 }
             }
-            Err(failure) => refuse(std::mem::take(&mut group), failure, shared),
         }
+        clock.sleep_until(clock.now() + takes()).await;
+        work(session, &mut group, shared, clock);
     }
+    fold(db, shared);
+}
+
+/// Does a group, and answers it.
+fn work(session: &mut Session<'_>, group: &mut Vec<Box<dyn Call>>, shared: &Shared, clock: &Arc<dyn Clock>) {
+    if let Some(error) = shared.broken() {
+        wake_all(group.drain(..).filter_map(|call| call.answer(Err(error.clone()))).collect());
+        return;
+    }
+    session.begin_group(clock.wall(), &shared.arrivals);
+    match write(session, group) {
+        Ok(()) => keep(session, group, shared),
+        // One of them may be at fault: each is done on its own.
+        Err(failure) if group.len() > 1 && !failure.is_fatal() => {
+            for call in std::mem::take(group) {
+                let mut alone = vec![call];
+                session.begin_group(clock.wall(), &shared.arrivals);
+                match write(session, &mut alone) {
+                    Ok(()) => keep(session, &mut alone, shared),
+                    Err(failure) => refuse(alone, failure, shared),
+                }
+            }
+        }
+        Err(failure) => refuse(std::mem::take(group), failure, shared),
+    }
+}
+
+/// Leaves the file as small as it can be.
+fn fold(db: &Connection, shared: &Shared) {
     if shared.broken().is_none()
         && let Err(error) = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     {

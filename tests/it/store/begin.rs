@@ -44,7 +44,7 @@ async fn a_stale_claim_and_a_cancelled_one_may_not_begin() {
         stand.store.release(claims(std::slice::from_ref(&stale))).await.expect("released");
         let current = stand.claim_all().await.remove(0);
         assert_eq!(begin(stand, &[cancelled.clone(), stale, current]).await, [false, false, true]);
-        stand.store.release(claims(&[cancelled.clone()])).await.expect("released");
+        stand.store.release(claims(std::slice::from_ref(&cancelled))).await.expect("released");
         assert_eq!(stand.state(&cancelled.task).await, TaskState::Cancelled);
     })
     .await;

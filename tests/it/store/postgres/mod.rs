@@ -6,11 +6,13 @@
 //! | `nodes` | two nodes: who has what, and what becomes of what a lost one had |
 //! | `hubs` | hubs that share a database; transactions of the caller's own |
 //! | `cluster` | two real processes, one of which is killed, or stopped and woken |
-//! | `trouble` | the server restarts, is away, slow, read-only or set wrong; answers are lost; TLS; a pooler |
+//! | `trouble` | the server restarts, is away, slow, read-only or set wrong; TLS; a pooler |
+//! | `lost_answers` | what was done without anybody being told |
 //! | `server` | databases of the tests' own, on the server that is there or on one of their own |
 
 mod cluster;
 mod hubs;
+mod lost_answers;
 mod nodes;
 pub mod server;
 mod trouble;

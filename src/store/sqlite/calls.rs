@@ -1,0 +1,110 @@
+//! The calls of the store: each becomes work for the writer, but for lists, which are read apart.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use super::{
+    SqliteStore,
+    failure::Failure,
+    list::{self, List},
+};
+use crate::{
+    failpoint::failpoint,
+    store::{
+        ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Enqueued, LeaseToken, Page, Released, Settled,
+        Settlement, Store, StoreError, Submission, TaskFilter, UrlPlatform,
+    },
+    task::{NotificationId, Outcome, Task},
+};
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn durability(&self) -> Durability {
+        self.options.durability
+    }
+
+    fn urls(&self) -> Vec<UrlPlatform> {
+        self.urls.clone()
+    }
+
+    fn announce_to(&self, arrivals: ArrivalSender) {
+        *self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner) = Some(arrivals);
+    }
+
+    async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, StoreError> {
+        let waiting_max = self.options.waiting_max;
+        let stored = self.call_with(true, move |session| session.enqueue(&submissions, waiting_max)).await;
+        failpoint!("accept.synced");
+        stored
+    }
+
+    async fn claim(&self, credits: &Credits) -> Result<Claimed, StoreError> {
+        let credits = credits.clone();
+        let claimed = self.call(move |session| session.claim(&credits)).await;
+        failpoint!("claim.committed");
+        claimed
+    }
+
+    async fn begin(&self, leases: &[(LeaseToken, Arc<Task>)]) -> Result<Vec<bool>, StoreError> {
+        let tokens: Vec<LeaseToken> = leases.iter().map(|(token, _)| *token).collect();
+        let begun = self.call(move |session| tokens.iter().map(|token| session.begin_sending(*token)).collect()).await;
+        failpoint!("begin.committed");
+        begun
+    }
+
+    async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
+        let settlements = settlements.clone();
+        let settled = self.call(move |session| settlements.iter().map(|settlement| session.settle(settlement)).collect()).await;
+        failpoint!("complete.committed");
+        settled
+    }
+
+    async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
+        self.call(move |session| session.release(&leases)).await
+    }
+
+    async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {
+        self.call(move |session| session.cancel(notification)).await
+    }
+
+    async fn find(&self, notification: NotificationId) -> Result<Option<Arc<Outcome>>, StoreError> {
+        self.call(move |session| Ok(session.find(notification)?.map(Arc::new))).await
+    }
+
+    async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
+        let after = after.map(|cursor| cursor.0.parse::<i64>()).transpose();
+        let after = after.map_err(|_| StoreError::Cursor)?;
+        let claimed: HashSet<i64> = self.call(|session| Ok(session.book.claimed().map(|leased| leased.seq).collect())).await?;
+        let (filter, path) = (filter.clone(), self.options.path.clone());
+        let read = move || list::page(&path, &List { filter: &filter, after, max, claimed: &claimed });
+        let read = tokio::task::spawn_blocking(read).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        read.map_err(Failure::told)
+    }
+
+    async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
+        let filter = filter.clone();
+        self.call(move |session| session.requeue(&filter, max)).await
+    }
+
+    async fn drop_dead(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
+        let filter = filter.clone();
+        self.call(move |session| session.drop_dead(&filter, max)).await
+    }
+
+    async fn prune(&self) -> Result<bool, StoreError> {
+        let retention = self.options.retention;
+        self.call(move |session| session.prune(retention)).await
+    }
+
+    fn broken(&self) -> Option<StoreError> {
+        self.shared.broken()
+    }
+
+    fn counts(&self) -> Counts {
+        *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
