@@ -10,5 +10,6 @@ mod metrics;
 mod pool;
 mod send;
 mod serve;
+mod sim;
 mod store;
 mod strace;

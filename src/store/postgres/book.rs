@@ -90,10 +90,10 @@ impl Book {
         }
     }
 
-    /// A claim has ended.
-    pub fn end(&mut self, token: LeaseToken) {
+    /// A claim has ended. Whether it was of a task that runs alone: the next one may go.
+    pub fn end(&mut self, token: LeaseToken) -> bool {
         self.leases.remove(&token);
         self.chained.remove(&token);
-        self.alone.take_if(|alone| *alone == token);
+        self.alone.take_if(|alone| *alone == token).is_some()
     }
 }

@@ -123,7 +123,7 @@ pub fn settle_in(core: &Core, placed: Vec<Placed>, stored: Result<bool, Failure>
             arrivals.take_back(promised);
         }
         let mut book = core.book();
-        placed.iter().flat_map(|placed| &placed.fresh).for_each(|lease| book.end(lease.token));
+        placed.iter().flat_map(|placed| &placed.fresh).for_each(|lease| _ = book.end(lease.token));
     };
     let alive = match stored {
         Ok(alive) => alive,

@@ -133,7 +133,7 @@ async fn settled_before(client: &Client, missing: &[(Uuid, i32, i64)]) -> Result
 pub async fn answers(core: &Core, client: &Client, settlements: &[Settlement], done: Done) -> Result<Vec<Settled>, Failure> {
     let Done { gone, retried, before } = done;
     let gone: HashMap<(Uuid, i32), Gone> = gone.into_iter().map(|one| ((one.notification, one.place), one)).collect();
-    let mut answers = Vec::with_capacity(settlements.len());
+    let (mut answers, mut alone_ended) = (Vec::with_capacity(settlements.len()), false);
     for settlement in settlements {
         let token = token_column(settlement.token);
         let key = (uuid(settlement.task.head.id), place(&settlement.task));
@@ -152,7 +152,7 @@ pub async fn answers(core: &Core, client: &Client, settlements: &[Settlement], d
         let mut book = core.book();
         match &answer {
             Some(_) => {
-                book.end(settlement.token);
+                alone_ended |= book.end(settlement.token);
                 if let Some(state) = ended {
                     book.own.count(state, 1);
                 } else if let Disposition::Retry { due, .. } = settlement.disposition {
@@ -163,7 +163,7 @@ pub async fn answers(core: &Core, client: &Client, settlements: &[Settlement], d
         }
         answers.push(answer.unwrap_or(Settled::Stale));
     }
-    if !retried.is_empty() {
+    if alone_ended || !retried.is_empty() {
         core.ring();
     }
     Ok(answers)

@@ -167,12 +167,16 @@ impl Session<'_> {
     }
 
     /// Ends a claim with a final state; whether all tasks of the notification are final by that.
-    fn finish(&mut self, token: LeaseToken, leased: &Leased, state: TaskState) -> Result<bool, Failure> {
+    fn finish(&mut self, token: LeaseToken, leased: &Leased, ended: TaskState) -> Result<bool, Failure> {
         let unfinished = if leased.tasks == 1 { Some(0) } else { self.book.finish_one(leased.first) };
         let batch = self.book.end(token);
         self.strike_out(batch);
         self.book.counts.leased -= 1;
-        self.count_final(state);
+        self.count_final(ended);
+        if leased.state == state::QUARANTINED {
+            // The next one that runs alone may go.
+            self.ring();
+        }
         self.unlink(leased.seq)?;
         Ok(unfinished == Some(0))
     }

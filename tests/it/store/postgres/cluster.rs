@@ -86,6 +86,12 @@ impl Cluster {
         arrivals
     }
 
+    /// The same once whatever was under way has arrived: others have come after it.
+    async fn arrivals_soon(&self) -> HashMap<String, usize> {
+        self.server.received(self.server.requests().len() + 10).await;
+        self.arrivals()
+    }
+
     /// How many attempts each node made.
     async fn attempts_by_node(&self) -> HashMap<String, usize> {
         let page = self.hub.tasks(&Default::default(), None, 2 * TASKS).await.expect("read");
@@ -117,7 +123,7 @@ async fn two_processes_share_the_work_and_one_finishes_what_a_killed_one_had() {
     cluster.server.received(TASKS / 4).await;
     one.kill().await.expect("killed");
     let killed = SystemClock.wall();
-    let before = cluster.arrivals();
+    let before = cluster.arrivals_soon().await;
     cluster.delivered().await;
     tell(&format!("cluster: everything was delivered {:.1} s after a kill, with a lease of 11 s", since(killed)));
     let arrivals = cluster.arrivals();
@@ -147,7 +153,7 @@ async fn a_process_that_was_stopped_and_wakes_up_late_changes_nothing() {
     }
     signal(&one, "STOP");
     // What is sent and not yet answered may arrive again; nothing else may.
-    let before = cluster.arrivals();
+    let before = cluster.arrivals_soon().await;
     let had: i64 = client.query_one(held, &[&number]).await.expect("counts").get(0);
     cluster.delivered().await;
     let sent = cluster.server.requests().len();
