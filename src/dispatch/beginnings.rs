@@ -78,22 +78,20 @@ impl Dispatcher {
         for (place, Beginning { key, lane, token, task }) in beginnings.into_iter().enumerate().rev() {
             self.lanes[lane].beginning = 0;
             // It may have been cancelled or given back meanwhile, and its key given to another.
-            let Some(held) = self.ledger.get_mut(key).filter(|held| held.lease.token == token && held.with.is_none()) else {
-                continue;
-            };
-            if failed || may_be_sent.get(place) == Some(&true) {
-                held.begun = !failed;
-                self.lanes[lane].queue.push_front(key);
-            } else {
-                self.ledger.remove(key);
-                self.overflow.push((token, task));
+            if let Some(held) = self.ledger.get_mut(key).filter(|held| held.lease.token == token && held.with.is_none()) {
+                if failed || may_be_sent.get(place) == Some(&true) {
+                    held.begun = !failed;
+                    self.lanes[lane].queue.push_front(key);
+                } else {
+                    self.ledger.remove(key);
+                    self.overflow.push((token, task));
+                }
             }
-            if failed {
-                self.lanes[lane].rest_until(until);
+            if failed && self.lanes[lane].rest_until(until) {
                 self.park(lane, until);
-            } else {
-                self.ready(lane);
             }
+            // Others may have come to it meanwhile.
+            self.ready(lane);
         }
     }
 }

@@ -3,12 +3,18 @@
 //! Every lane is given credit for what it can use soon, and the process as a whole holds a bounded number of tasks: a
 //! platform that is slow or limited cannot fill the memory, and the others still get theirs.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use futures_util::future::BoxFuture;
 
 use super::dispatcher::Dispatcher;
-use crate::store::{Claimed, Credits, StoreError};
+use crate::{
+    store::{Claimed, Credits, LeaseToken, StoreError},
+    task::Task,
+};
 
 /// Tasks this process holds at most, at least this many: more does not make it faster and costs memory.
 const HELD_MAX: usize = 512;
@@ -25,6 +31,13 @@ const LONG_REST: Duration = Duration::from_secs(5);
 /// Wait before a claim that failed is tried again.
 const RECLAIM_WAIT: Duration = Duration::from_secs(1);
 
+/// What came of giving back and claiming.
+pub struct Answer {
+    /// What could not be given back.
+    kept: Vec<(LeaseToken, Arc<Task>)>,
+    claimed: Result<Claimed, StoreError>,
+}
+
 /// How many tasks to hold at most: enough to keep every worker busy while the next are claimed.
 pub fn held_max(workers: usize, worker_capacity: usize) -> usize {
     HELD_MAX.max(2 * workers * worker_capacity)
@@ -38,7 +51,10 @@ impl Dispatcher {
 
     /// Starts a claim if one is wanted and there is room for a good number of tasks; gives back first what lanes hold
     /// beyond their credit.
-    pub(super) fn claim(&mut self) -> Option<BoxFuture<'static, Result<Claimed, StoreError>>> {
+    pub(super) fn claim(&mut self) -> Option<BoxFuture<'static, Answer>> {
+        if self.store_rests.is_some_and(|until| self.clock.now() < until) {
+            return None;
+        }
         let wanted = self.claim_wanted && self.room() >= self.held_max / CLAIM_ROOM_PART;
         if self.claim_wanted && !wanted && !self.parked.is_empty() {
             self.unload_resting();
@@ -55,10 +71,12 @@ impl Dispatcher {
         }
         let (desk, overflow) = (self.settler.desk(), std::mem::take(&mut self.overflow));
         Some(Box::pin(async move {
-            if !overflow.is_empty() {
-                desk.release(overflow).await?;
+            if !overflow.is_empty()
+                && let Err(error) = desk.release(overflow.clone()).await
+            {
+                return Answer { kept: overflow, claimed: Err(error) };
             }
-            desk.store.claim(&credits).await
+            Answer { kept: Vec::new(), claimed: desk.store.claim(&credits).await }
         }))
     }
 
@@ -83,12 +101,14 @@ impl Dispatcher {
     }
 
     /// Takes in what was claimed.
-    pub(super) fn take_claimed(&mut self, claimed: Result<Claimed, StoreError>) {
+    pub(super) fn take_claimed(&mut self, Answer { kept, claimed }: Answer) {
+        self.overflow.extend(kept);
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::error!(%error, "cannot claim tasks, trying again");
-                self.next_due = Some(self.clock.now() + RECLAIM_WAIT);
+                let until = self.clock.now() + RECLAIM_WAIT;
+                (self.next_due, self.store_rests) = (Some(until), Some(until));
                 return;
             }
         };

@@ -108,3 +108,17 @@ async fn many_are_sent_once_each_however_they_fail() {
     assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
     assert_eq!((platform.count(), store.begun()), (500, 500));
 }
+
+#[tokio::test]
+async fn what_came_while_another_was_written_down_and_cancelled_is_sent() {
+    let (test, store, platform) = once(DeliveryConfig::default()).await;
+    store.begin.close();
+    let cancelled = test.hub.send(to("once")).await.expect("accepted");
+    store.begin.wait_for_call().await;
+    let other = test.hub.send(to("once")).await.expect("accepted");
+    assert!(soon(test.hub.deliver(to("test"))).await.expect("delivered").all_delivered(), "it has been taken in");
+    test.hub.cancel(cancelled.id).await.expect("cancelled");
+    store.begin.open();
+    assert!(soon(other.outcome()).await.expect("known").all_delivered());
+    assert_eq!(platform.count(), 1);
+}

@@ -141,3 +141,24 @@ async fn lanes_that_were_told_to_rest_do_not_fill_the_room_of_the_others() {
         assert!(soon(batch.outcomes(|_| ())).await.expect("known").iter().all(|outcome| outcome.all_delivered()));
     }
 }
+
+#[tokio::test]
+async fn what_could_not_be_given_back_is_given_back_later_and_delivered() {
+    let clock = MovedClock::new();
+    let store = GatedStore::new(Arc::new(clock.clone()));
+    store.fail_releases(2);
+    let delivery = DeliveryConfig { max_in_flight: 1, ..DeliveryConfig::default() };
+    let tell = |hub: notifyhub::HubBuilder| hub.clock(Arc::new(clock.clone())).store(store.clone()).delivery(delivery);
+    let test = TestHub::start_with(tell).await.expect("starts");
+    // More than the lane holds: the rest is given back.
+    let batch = test.hub.send_all((0..300).map(|n| Notification::text(format!("{n}")).to("test"))).await.expect("accepted");
+    let moving = async {
+        while test.hub.stats().tasks.delivered < 300 {
+            clock.advance(Duration::from_secs(1));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon(moving).await;
+    assert!(store.releases_have_failed());
+    assert!(batch.outcomes(|_| ()).await.expect("known").iter().all(|outcome| outcome.all_delivered()));
+}

@@ -56,17 +56,35 @@ pub struct GatedStore {
     pub claim: Gate,
     pub begin: Gate,
     begun: AtomicUsize,
+    failing_releases: AtomicUsize,
 }
 
 impl GatedStore {
     /// All gates open, on the clock of the hub.
     pub fn new(clock: Arc<dyn notifyhub::clock::Clock>) -> Arc<Self> {
         let store = MemoryStore::new(MemoryLimits::default(), clock);
-        Arc::new(Self { store, enqueue: Gate::new(), claim: Gate::new(), begin: Gate::new(), begun: AtomicUsize::new(0) })
+        Arc::new(Self {
+            store,
+            enqueue: Gate::new(),
+            claim: Gate::new(),
+            begin: Gate::new(),
+            begun: AtomicUsize::new(0),
+            failing_releases: AtomicUsize::new(0),
+        })
     }
 }
 
 impl GatedStore {
+    /// The next `count` times that something is given back, it fails.
+    pub fn fail_releases(&self, count: usize) {
+        self.failing_releases.store(count, Ordering::SeqCst);
+    }
+
+    /// Whether all of those have failed.
+    pub fn releases_have_failed(&self) -> bool {
+        self.failing_releases.load(Ordering::SeqCst) == 0
+    }
+
     /// How many sends were written down.
     pub fn begun(&self) -> usize {
         self.begun.load(Ordering::SeqCst)
@@ -104,6 +122,11 @@ impl Store for GatedStore {
     }
 
     async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
+        let left = self.failing_releases.load(Ordering::SeqCst);
+        if left > 0 {
+            self.failing_releases.store(left - 1, Ordering::SeqCst);
+            return Err(StoreError::Unavailable("as the test says".to_owned()));
+        }
         self.store.release(leases).await
     }
 

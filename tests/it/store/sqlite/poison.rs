@@ -2,6 +2,7 @@
 
 use notifyhub::{
     TaskState,
+    store::arrivals,
     task::{DeadReason, Disposition},
     testing::MovedClock,
 };
@@ -72,4 +73,19 @@ async fn one_in_quarantine_needs_credit_of_its_lane_as_any_other() {
     assert!(stand.claim(credits(0, &[], 5)).await.leases.is_empty());
     let claimed = stand.claim(credits(5, &[("a", 0)], 5)).await.leases;
     assert_eq!(claimed.iter().map(|lease| lease.task.lane.to_string()).collect::<Vec<_>>(), ["b"]);
+}
+
+#[tokio::test]
+async fn the_next_in_quarantine_is_announced_when_one_has_ended() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    stand.put(&["a", "a"]).await;
+    let (_folder, stand) = kill(folder, stand, &clock, 3).await;
+    let (sender, mut receiver) = arrivals();
+    stand.store.announce_to(sender);
+    let lease = stand.claim_all().await.remove(0);
+    receiver.bell.mark_unchanged();
+    stand.settle(&lease, Disposition::Delivered).await;
+    assert!(receiver.bell.has_changed().expect("the store is there"));
+    assert_eq!(stand.claim_all().await.len(), 1);
 }
