@@ -12,14 +12,17 @@ use std::{
 use notifyhub::{
     Message,
     clock::{Clock, SystemClock},
-    store::{Credits, Lease, MemoryLimits, MemoryStore, Settlement, SqliteOptions, SqliteStore, Store, Submission},
+    store::{
+        Credits, Lease, MemoryLimits, MemoryStore, PostgresOptions, PostgresStore, Settlement, SqliteOptions, SqliteStore, Store,
+        Submission,
+    },
     task::{Attempt, Disposition, Head, IdSource, LaneKey, Task},
 };
 use notifyhub_platforms::contract::Receipt;
 use tempfile::TempDir;
-use tokio::task::JoinSet;
+use tokio::{runtime::Handle, task::JoinSet};
 
-use super::{AnyError, Measured, memory};
+use super::{AnyError, Measured, POSTGRES, memory, postgres};
 
 /// How long each case runs.
 const SPAN: Duration = Duration::from_secs(2);
@@ -54,25 +57,33 @@ fn folder() -> Result<TempDir, AnyError> {
     Ok(TempDir::new_in(std::env::current_exe()?.parent().ok_or("no folder")?)?)
 }
 
-fn open(store: &str, folder: &Path) -> Result<Arc<dyn Store>, AnyError> {
+/// Opens a store; one in a database of its own if `database` names none yet.
+async fn open(store: &str, folder: &Path, database: &mut Option<String>) -> Result<Arc<dyn Store>, AnyError> {
     let clock = Arc::new(SystemClock);
     match store {
         "memory" => Ok(Arc::new(MemoryStore::new(MemoryLimits { waiting_max: u64::MAX, ..MemoryLimits::default() }, clock))),
         "sqlite" => Ok(Arc::new(SqliteStore::open(SqliteOptions::new(folder.join("bench.db")), clock)?)),
+        "postgres" => {
+            let url = match database {
+                Some(url) => url.clone(),
+                None => database.insert(postgres::database(&std::env::var(POSTGRES)?).await?).clone(),
+            };
+            Ok(Arc::new(PostgresStore::open(PostgresOptions::new(url), "bench", &Handle::current(), clock).await?))
+        }
         other => Err(format!("unknown store {other}").into()),
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, AnyError> {
+pub fn runtime() -> Result<tokio::runtime::Runtime, AnyError> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
 /// `callers` accept one notification after the other.
 pub fn accept(store: &str, callers: usize) -> Result<Measured, AnyError> {
     let (folder, lane) = (folder()?, lane()?);
-    let store = open(store, folder.path())?;
     let (ids, count) = (Arc::new(IdSource::new(1)), Arc::new(AtomicUsize::new(0)));
     runtime()?.block_on(async {
+        let store = open(store, folder.path(), &mut None).await?;
         store.enqueue(vec![submission(&ids, 0, &lane)]).await?;
         let (began, mut running) = (Instant::now(), JoinSet::new());
         for _ in 0..callers {
@@ -112,9 +123,9 @@ fn settlement(lease: Lease) -> Settlement {
 /// Whole life cycles, `batch` at a time.
 pub fn cycle(store: &str, batch: usize) -> Result<Measured, AnyError> {
     let (folder, lane, ids) = (folder()?, lane()?, IdSource::new(1));
-    let store = open(store, folder.path())?;
     let credits = Credits { total: batch, lanes: Vec::new(), others: batch };
     runtime()?.block_on(async {
+        let store = open(store, folder.path(), &mut None).await?;
         let (began, mut done) = (Instant::now(), 0);
         while began.elapsed() < SPAN {
             store.enqueue((0..batch).map(|number| submission(&ids, number as u64, &lane)).collect()).await?;
@@ -131,20 +142,20 @@ pub fn cycle(store: &str, batch: usize) -> Result<Measured, AnyError> {
 pub fn backlog(store: &str, tasks: usize) -> Result<Measured, AnyError> {
     let (folder, lane, ids) = (folder()?, lane()?, IdSource::new(1));
     let runtime = runtime()?;
-    let filled = open(store, folder.path())?;
+    let mut database = None;
     runtime.block_on(async {
+        let filled = open(store, folder.path(), &mut database).await?;
         for start in (0..tasks).step_by(1000) {
             let numbers = start..tasks.min(start + 1000);
             filled.enqueue(numbers.map(|number| submission(&ids, number as u64, &lane)).collect()).await?;
         }
         Ok::<_, AnyError>(())
     })?;
-    drop(filled);
-    let began = Instant::now();
-    let store = open(store, folder.path())?;
-    let opened = began.elapsed();
     let credits = Credits { total: CLAIM, lanes: Vec::new(), others: CLAIM };
     runtime.block_on(async {
+        let began = Instant::now();
+        let store = open(store, folder.path(), &mut database).await?;
+        let opened = began.elapsed();
         let mut times = Vec::new();
         for _ in 0..50.min(tasks / CLAIM) {
             let began = Instant::now();

@@ -7,7 +7,7 @@
 //!
 //! Each case runs in a child of its own, so that its peak memory is its own. A life cycle is accept, claim, settle, with
 //! the attempt on record. Beside them in the same run: bare inserts in groups of 100, and a queue that claims and completes
-//! row by row, both in SQLite with the same settings and bytes. Files lie beside the build: on a real disk.
+//! row by row, in SQLite and in a private PostgreSQL, with the same settings and bytes. Files lie on a real disk.
 
 #![expect(
     clippy::disallowed_methods,
@@ -17,6 +17,7 @@
 )]
 
 mod bare;
+mod bare_postgres;
 mod cases;
 #[path = "../common/figures.rs"]
 mod figures;
@@ -26,6 +27,8 @@ mod machine;
 #[expect(dead_code, reason = "this bench looks at what is held, not at the peak")]
 #[path = "../throughput/memory.rs"]
 mod memory;
+#[path = "../common/postgres.rs"]
+mod postgres;
 
 use std::process::{Command, Stdio};
 
@@ -37,7 +40,10 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const STORES: [&str; 2] = ["memory", "sqlite"];
+const STORES: [&str; 3] = ["memory", "sqlite", "postgres"];
+
+/// Names the server of the Postgres cases to a child.
+const POSTGRES: &str = "NOTIFYHUB_BENCH_POSTGRES";
 const CALLERS: [usize; 3] = [1, 64, 1024];
 const BATCHES: [usize; 3] = [1, 100, 1000];
 const BACKLOGS: [usize; 3] = [1_000, 100_000, 10_000_000];
@@ -54,21 +60,31 @@ fn main() -> Result<(), AnyError> {
     }
     let rounds: usize = value("--rounds").map_or(Ok(3), |rounds| rounds.parse())?;
     let backlog_max: usize = value("--backlog-max").map_or(Ok(10_000_000), |most| most.parse())?;
+    let server = postgres::Server::start()?;
     let mut cases = vec!["bare-sqlite/insert/100".to_owned(), "row-by-row/cycle".to_owned()];
-    for store in STORES {
+    match &server {
+        Some(_) => cases.push("row-by-row-postgres/cycle".to_owned()),
+        None => eprintln!("PostgreSQL 15 or later is not installed in /usr/lib/postgresql: its cases are left out"),
+    }
+    let database = server.as_ref().map_or("", |server| &server.url);
+    for store in STORES.into_iter().filter(|store| *store != "postgres" || server.is_some()) {
         cases.extend(CALLERS.iter().map(|callers| format!("{store}/accept/{callers}")));
         cases.extend(BATCHES.iter().map(|batch| format!("{store}/cycle/{batch}")));
     }
     let mut runs: Vec<Vec<Measured>> = vec![Vec::new(); cases.len()];
     for _ in 0..rounds {
         for (case, runs) in cases.iter().zip(&mut runs) {
-            runs.push(child(case)?);
+            runs.push(child(case, database)?);
         }
     }
     for tasks in BACKLOGS.into_iter().filter(|tasks| *tasks <= backlog_max) {
-        let case = format!("sqlite/backlog/{tasks}");
-        runs.push(vec![child(&case)?]);
-        cases.push(case);
+        // Filling PostgreSQL with ten million takes longer than it tells.
+        let stores = STORES[1..].iter().filter(|store| **store == "sqlite" || (server.is_some() && tasks <= 1_000_000));
+        for store in stores {
+            let case = format!("{store}/backlog/{tasks}");
+            runs.push(vec![child(&case, database)?]);
+            cases.push(case);
+        }
     }
     let mut figures = Vec::new();
     for (case, of_case) in cases.iter().zip(&runs) {
@@ -99,6 +115,7 @@ fn measure(case: &str) -> Result<Measured, AnyError> {
     match parts[..] {
         ["bare-sqlite", "insert", group] => bare::inserts(group.parse()?),
         ["row-by-row", "cycle"] => bare::row_by_row(),
+        ["row-by-row-postgres", "cycle"] => bare_postgres::row_by_row(),
         [store, "accept", callers] => cases::accept(store, callers.parse()?),
         [store, "cycle", batch] => cases::cycle(store, batch.parse()?),
         [store, "backlog", tasks] => cases::backlog(store, tasks.parse()?),
@@ -106,8 +123,12 @@ fn measure(case: &str) -> Result<Measured, AnyError> {
     }
 }
 
-fn child(case: &str) -> Result<Measured, AnyError> {
-    let output = Command::new(std::env::current_exe()?).args(["--case", case]).stderr(Stdio::inherit()).output()?;
+fn child(case: &str, database: &str) -> Result<Measured, AnyError> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(["--case", case])
+        .env(POSTGRES, database)
+        .stderr(Stdio::inherit())
+        .output()?;
     if !output.status.success() {
         return Err(format!("case {case} ended with {}", output.status).into());
     }

@@ -10,13 +10,13 @@ use std::{
 
 use notifyhub::{
     Hub, Notification,
-    config::{Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig, StoreKind},
+    config::{Config, DeliveryConfig, PlatformConfig, PoolConfig, SecretSource, StoreConfig, StoreKind},
 };
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use super::{AnyError, SENDER_CORE, machine, memory, note};
+use super::{AnyError, POSTGRES, SENDER_CORE, machine, memory, note, postgres};
 
 /// Which store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Keeps {
     Memory,
     /// On disk, synced.
     Sqlite,
+    /// In PostgreSQL, synced.
+    Postgres,
 }
 
 /// A hub, and the folder its file lies in: beside the build, so on a real disk.
@@ -37,8 +39,13 @@ async fn hub(keeps: Keeps, url: &str, in_flight: usize) -> Result<(Hub, TempDir)
     let kind = match keeps {
         Keeps::Memory => StoreKind::Memory,
         Keeps::Sqlite => StoreKind::Sqlite,
+        Keeps::Postgres => StoreKind::Postgres,
     };
-    let store = StoreConfig { kind, path: folder.path().join("notifyhub.db"), ..StoreConfig::default() };
+    let database = match keeps {
+        Keeps::Postgres => Some(SecretSource::inline(&postgres::database(&std::env::var(POSTGRES)?).await?)),
+        Keeps::Memory | Keeps::Sqlite => None,
+    };
+    let store = StoreConfig { kind, url: database, path: folder.path().join("notifyhub.db"), ..StoreConfig::default() };
     let config = Config { pool, store, platforms: [("hook".parse()?, hook)].into(), ..Config::default() };
     Ok((Hub::builder().config(config).start().await?, folder))
 }

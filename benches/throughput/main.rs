@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The parent starts a minimal sink on core 1 and, for each case and round, a child of its own on core 0, so that CPU
-//! time and peak memory are the case's alone. The thread of a store on disk is not pinned: it runs on either. In each round the bare loops run right before the engine. All senders
+//! time and peak memory are the case's alone. The thread of a store on disk is not pinned: it runs on either, and so does the
+//! private PostgreSQL, whose CPU time is not in the figures. In each round the bare loops run right before the engine. All senders
 //! are this same binary with the same allocator on one single-threaded runtime, and send the same bytes.
 
 #![expect(
@@ -24,6 +25,8 @@ mod figures;
 mod machine;
 mod memory;
 mod note;
+#[path = "../common/postgres.rs"]
+mod postgres;
 #[path = "../common/sink.rs"]
 mod sink;
 
@@ -41,7 +44,10 @@ const SINK_CORE: usize = 1;
 /// As in the command's own runtime; the bare loops have it too.
 const POLLS_PER_EVENT_CHECK: u32 = 512;
 
-const SENDERS: [&str; 4] = ["hyper", "reqwest", "engine-memory", "engine-sqlite"];
+const SENDERS: [&str; 5] = ["hyper", "reqwest", "engine-memory", "engine-sqlite", "engine-postgres"];
+
+/// Names the server of `engine-postgres` to a child.
+const POSTGRES: &str = "NOTIFYHUB_BENCH_POSTGRES";
 const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 
 /// The allocator the command ships with; the bare loops have it too.
@@ -77,7 +83,7 @@ fn main() -> Result<(), AnyError> {
 /// Runs one case in this process.
 fn measure(case: &str, url: &str, count: usize) -> Result<Measured, AnyError> {
     let (sender, in_flight) = case.split_once('/').ok_or("a case is SENDER/IN_FLIGHT")?;
-    if sender != "engine-sqlite" {
+    if !["engine-sqlite", "engine-postgres"].contains(&sender) {
         machine::pin_to(SENDER_CORE)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(POLLS_PER_EVENT_CHECK).build()?;
@@ -92,6 +98,7 @@ fn measure(case: &str, url: &str, count: usize) -> Result<Measured, AnyError> {
             "reqwest" => bare::reqwest(url, in_flight, count).await,
             "engine-memory" => engine::run(Keeps::Memory, url, in_flight, count).await,
             "engine-sqlite" => engine::run(Keeps::Sqlite, url, in_flight, count).await,
+            "engine-postgres" => engine::run(Keeps::Postgres, url, in_flight, count).await,
             other => Err(format!("unknown sender {other}").into()),
         }
     })?;
@@ -105,16 +112,22 @@ fn measure(case: &str, url: &str, count: usize) -> Result<Measured, AnyError> {
 /// Runs every case several times and reports medians; ratios are taken within a round.
 fn compare(rounds: usize, count: Option<usize>) -> Result<(), AnyError> {
     let mut sink = Sink::start()?;
+    let server = postgres::Server::start()?;
+    if server.is_none() {
+        eprintln!("PostgreSQL 15 or later is not installed in /usr/lib/postgresql: engine-postgres is left out");
+    }
+    let senders: Vec<_> = SENDERS.into_iter().filter(|sender| *sender != "engine-postgres" || server.is_some()).collect();
+    let database = server.as_ref().map_or("", |server| &server.url);
     let mut figures = Vec::new();
     for in_flight in IN_FLIGHT {
         let count = count.unwrap_or(if in_flight == 1 { 20_000 } else { 150_000 });
-        let mut runs: Vec<Vec<Measured>> = vec![Vec::new(); SENDERS.len()];
+        let mut runs: Vec<Vec<Measured>> = vec![Vec::new(); senders.len()];
         for _ in 0..rounds {
-            for (sender, runs) in SENDERS.iter().zip(&mut runs) {
-                runs.push(child(&format!("{sender}/{in_flight}"), &sink.url, count)?);
+            for (sender, runs) in senders.iter().zip(&mut runs) {
+                runs.push(child(&format!("{sender}/{in_flight}"), &sink.url, count, database)?);
             }
         }
-        for (sender, of_case) in SENDERS.iter().zip(&runs) {
+        for (sender, of_case) in senders.iter().zip(&runs) {
             let case = format!("{sender}/{in_flight}");
             let mut add = |metric, unit, values: Vec<f64>| {
                 figures.push(Figure { case: case.clone(), metric, value: median(values), unit });
@@ -130,7 +143,7 @@ fn compare(rounds: usize, count: Option<usize>) -> Result<(), AnyError> {
             }
         }
     }
-    let waiting = child("engine-memory/waiting", &sink.url, 100_000)?;
+    let waiting = child("engine-memory/waiting", &sink.url, 100_000, "")?;
     figures.push(Figure { case: "engine-memory/waiting".into(), metric: "rss_mib", value: waiting.rss_mib, unit: "MiB" });
     sink.stop();
     println!("{}", machine::describe());
@@ -138,10 +151,11 @@ fn compare(rounds: usize, count: Option<usize>) -> Result<(), AnyError> {
     Ok(report("throughput", &figures)?)
 }
 
-fn child(case: &str, url: &str, count: usize) -> Result<Measured, AnyError> {
+fn child(case: &str, url: &str, count: usize, database: &str) -> Result<Measured, AnyError> {
     let count = count.to_string();
     let output = Command::new(std::env::current_exe()?)
         .args(["--case", case, "--url", url, "--count", &count])
+        .env(POSTGRES, database)
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {

@@ -35,7 +35,7 @@ pub use platform::PlatformConfig;
 pub use pool::{Affinity, AffinityConfig, PoolConfig, Strategy};
 pub use schema::schema;
 pub use source::{Flag, Origin, Sources};
-pub use store::{KeptThrough, StoreConfig, StoreKind};
+pub use store::{KeptThrough, SecretSource, StoreConfig, StoreKind};
 pub use telemetry::{LogFormat, TelemetryConfig};
 
 use crate::task::{PlatformName, Target};
