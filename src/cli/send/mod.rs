@@ -97,7 +97,9 @@ impl SendArgs {
         // The rows tell everything that would be logged.
         let loaded = context.load_and_log("error")?;
         if self.queue {
-            return queue::queue(context, &loaded, self.notifications(SystemClock.wall())?);
+            // Whoever delivers it waits as long as it takes.
+            let queued = Self { wait: Duration::MAX, ..self };
+            return queue::queue(context, &loaded, queued.notifications(SystemClock.wall())?);
         }
         let planes = Planes::new(&loaded.config.pool)?;
         let metrics = planes.block_on(context.metrics_server(&loaded))?;

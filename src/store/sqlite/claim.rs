@@ -1,6 +1,10 @@
 //! Claiming: what is due goes to whoever has credit for it, and what has expired to be ended.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use rusqlite::params;
 
@@ -59,7 +63,9 @@ impl Session<'_> {
                 self.book.lanes.set_ready(*lane, more);
             }
         }
-        claimed.left = self.book.lanes.ready().filter_map(|lane| self.book.lanes.key(lane).cloned()).collect();
+        let mut left: BTreeSet<i64> = self.book.lanes.ready().collect();
+        left.extend(self.left_alone()?);
+        claimed.left = left.into_iter().filter_map(|lane| self.book.lanes.key(lane).cloned()).collect();
         self.book.next_wake = self.next_wake()?;
         claimed.next_due = Some(self.book.next_wake).filter(|wake| *wake < i64::MAX).map(codec::moment);
         Ok(claimed)
@@ -98,6 +104,15 @@ impl Session<'_> {
             }
         }
         Ok(found)
+    }
+
+    /// The lanes of tasks that run alone and could: nothing but credit of their lanes is missing.
+    fn left_alone(&self) -> Result<Vec<i64>, Failure> {
+        if self.book.claimed().any(|leased| leased.state == state::QUARANTINED) {
+            return Ok(Vec::new());
+        }
+        let mut select = self.db.prepare_cached("SELECT DISTINCT lane FROM task WHERE state = 4")?;
+        Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
     /// The next task that runs alone: only one of them at a time, so that it is known which of them kills a process.

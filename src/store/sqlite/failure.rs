@@ -32,6 +32,11 @@ impl Failure {
         )
     }
 
+    /// Whether another program held the file for longer than is waited.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Database(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::DatabaseBusy)
+    }
+
     /// Whether the disk is full.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Database(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::DiskFull)

@@ -1,6 +1,6 @@
 //! What a process that died left behind, and what is read into memory at the start.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use notifyhub_platforms::contract::Secret;
 use rusqlite::{Connection, params};
@@ -34,10 +34,13 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
     {
         let mut update = transaction.prepare(
             "UPDATE task SET crashes = crashes + ?5, due = 0, state = CASE WHEN crashes + ?5 >= ?2 THEN ?3 ELSE ?4 END, \
-             wake = coalesce((SELECT expires FROM notification WHERE id = task.notification), 0) WHERE seq = ?1 AND state < 10",
+             wake = coalesce((SELECT expires FROM notification WHERE id = task.notification), 0) WHERE seq = ?1 AND state IN (2, 3, 4)",
         )?;
+        // A row stays as long as any of its tasks is claimed: one that was retried meanwhile keeps its time, and one that was
+        // claimed again counts once.
         let seqs = claimed.iter().flat_map(|packed| packed.chunks_exact(8));
-        for seq in seqs.map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight bytes"))) {
+        let seqs: BTreeSet<i64> = seqs.map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect();
+        for seq in seqs {
             recovered += update.execute(params![seq, QUARANTINE_AFTER, state::QUARANTINED, state::WAITING, counted])?;
         }
     }

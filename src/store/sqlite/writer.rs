@@ -131,7 +131,7 @@ fn work(session: &mut Session<'_>, group: &mut Vec<Box<dyn Call>>, shared: &Shar
     match write(session, group) {
         Ok(()) => keep(session, group, shared),
         // One of them may be at fault: each is done on its own.
-        Err(failure) if group.len() > 1 && !failure.is_fatal() => {
+        Err(failure) if group.len() > 1 && !failure.is_fatal() && !failure.is_busy() => {
             for call in std::mem::take(group) {
                 let mut alone = vec![call];
                 session.begin_group(clock.wall(), &shared.arrivals);
@@ -141,6 +141,7 @@ fn work(session: &mut Session<'_>, group: &mut Vec<Box<dyn Call>>, shared: &Shar
                 }
             }
         }
+        // Or none of them can be done: the disk has failed, or another program holds the file.
         Err(failure) => refuse(std::mem::take(group), failure, shared),
     }
 }

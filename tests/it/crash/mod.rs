@@ -8,11 +8,17 @@
 //! | `sink` | the far end: writes down every request before it answers, and misbehaves |
 //! | `engine` | the command, fed by its stdin, and how it is killed |
 //! | `oracle` | what must hold in the end |
+//! | `points` | every named point, one after the other |
+//! | `table` | each point with one notification: exactly what is there afterwards |
+//! | `other_points` | those a producer and a sink alone do not come by |
 
 mod engine;
 mod oracle;
+mod other_points;
 mod points;
 mod sink;
+#[cfg(feature = "failpoints")]
+mod table;
 
 use std::{collections::BTreeMap, env, time::Duration};
 

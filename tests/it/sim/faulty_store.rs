@@ -78,6 +78,10 @@ impl Store for FaultyStore {
         self.store.durability()
     }
 
+    fn broken(&self) -> Option<StoreError> {
+        self.store.broken()
+    }
+
     fn announce_to(&self, arrivals: ArrivalSender) {
         self.store.announce_to(arrivals);
     }

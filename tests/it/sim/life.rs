@@ -79,12 +79,20 @@ async fn within(world: &Arc<World>, folder: &Path, number: u32, clock: &SimClock
     }
     let hub = builder.start().await.expect("it starts");
     let planned = world.scenario.lives.get(number as usize - 1).copied();
-    world.state().calm = planned.is_none();
     let work = async {
         let producers = (0..world.scenario.wishes.len()).map(|producer| produce(world, &hub, clock, producer));
         let scaling = async {
             if world.scenario.faults.scaling {
                 scale(world, &hub, clock).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let calming = async {
+            // In the last life, faults end once it has lived for a while.
+            if planned.is_none() {
+                clock.sleep_until(clock.now() + world.scenario.trouble).await;
+                world.step(clock, "it grows calm");
+                world.state().calm = true;
             }
             std::future::pending::<()>().await;
         };
@@ -96,6 +104,7 @@ async fn within(world: &Arc<World>, folder: &Path, number: u32, clock: &SimClock
             biased;
             () = all => {}
             () = scaling => {}
+            () = calming => {}
         }
     };
     let ends = async {

@@ -75,7 +75,7 @@ fn all_hold(from: u64, seeds: u64) {
         crashes += u64::from(verdict.crashes);
         sent += u64::from(verdict.sent);
         let done = seed + 1 - from;
-        if done % 1000 == 0 || done == seeds {
+        if done.is_multiple_of(1000) || done == seeds {
             tell(&format!("sim: {done} seeds, {crashes} crashes, {sent} sends, no violation"));
         }
     }

@@ -55,6 +55,8 @@ pub struct Scenario {
     pub faults: Faults,
     /// How long each life lasts; the last one is not ended.
     pub lives: Vec<Duration>,
+    /// How long things go wrong in the last one.
+    pub trouble: Duration,
 }
 
 const STRATEGIES: [Strategy; 4] = [Strategy::RoundRobin, Strategy::LeastConnections, Strategy::Weighted, Strategy::Performance];
@@ -83,7 +85,8 @@ impl Scenario {
             victim.platforms.truncate(1);
         }
         let lives = (0..faults.crashes).map(|_| Duration::from_millis(rng.random_range(5..3_000))).collect();
-        Self { seed, pool, platforms, wishes, faults, lives }
+        let trouble = Duration::from_millis(rng.random_range(100..20_000));
+        Self { seed, pool, platforms, wishes, faults, lives, trouble }
     }
 }
 

@@ -7,11 +7,13 @@
 //! |---|---|
 //! | `record` | the command under `strace`, and its trace as a list of steps |
 //! | `disk` | what a disk holds after so many steps |
+//! | `syncs` | how often the disk is synced |
 //! | `full` | disks that are full, and that do not keep what they are given |
 
 mod disk;
 mod full;
 mod record;
+mod syncs;
 
 use std::{env, fs, sync::Arc};
 
@@ -105,4 +107,36 @@ async fn a_power_cut_loses_what_only_survives_a_killed_process() {
     let found = cut("process").await;
     assert!(found.acked > 0 && found.lost > 0, "{found:?}");
     assert_eq!(found.broken, Vec::<String>::new(), "what is left is whole all the same");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_between_the_commit_and_its_sync_loses_nothing_and_repeats_nothing() {
+    let server = notifyhub::platforms::testkit::FaultServer::start().await;
+    let desk = crate::command::Desk::with_config(&format!(
+        "[store]\npath = \"hub.db\"\n[platforms.hook]\ntype = \"webhook\"\nurl = \"{}\"\nallow_http = true\nallow_private_networks = true\n",
+        server.url("/x")
+    ));
+    assert_eq!(desk.run("tasks list").code, 0, "the file is made");
+    let line = "{\"to\": [\"hook\"], \"body\": \"x\", \"idempotency_key\": \"k\"}\n";
+    desk.write("one.ndjson", line);
+    let notifyhub = env!("CARGO_BIN_EXE_notifyhub");
+    // The first sync of the new life is that of the commit that accepts.
+    let answers = fs::File::create(desk.path().join("answers")).expect("the folder is writable");
+    let mut command = tokio::process::Command::new("strace");
+    command
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:signal=KILL:when=1"])
+        .args([notifyhub, "send", "--queue", "--from", "one.ndjson"])
+        .current_dir(desk.path())
+        .env_clear()
+        .env("HOME", desk.path())
+        .env("PATH", "/usr/bin:/bin")
+        .stdout(answers)
+        .kill_on_drop(true);
+    let killed = tokio::time::timeout(std::time::Duration::from_secs(30), command.status()).await.expect("it ends in time");
+    assert_ne!(killed.expect("strace runs").code(), Some(0));
+    assert_eq!(desk.read("answers"), "", "nobody was told");
+    // Whoever had no answer repeats it under the same key: it is there once, from this call or from the one before.
+    assert_eq!(desk.run("send --queue --from one.ndjson").code, 0);
+    assert_eq!(desk.run("serve --quiet --until-empty").code, 0);
+    assert_eq!(server.requests().len(), 1);
 }

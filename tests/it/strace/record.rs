@@ -30,9 +30,15 @@ pub enum Step {
 
 /// Lets the command accept `count` notifications, one after the other, and kills it.
 pub async fn record(durability: &str, count: usize) -> Vec<Step> {
+    let lines = (0..count).map(|number| json!({ "to": ["hook"], "body": format!("n {number}") })).collect();
+    record_lines(durability, "http://127.0.0.1:9/x", lines).await
+}
+
+/// The same with these lines, for whatever listens at `url`.
+pub async fn record_lines(durability: &str, url: &str, lines: Vec<Value>) -> Vec<Step> {
     let desk = Desk::with_config(&format!(
         "[store]\npath = \"hub.db\"\ndurability = \"{durability}\"\n[delivery]\nbackoff = {{ initial = \"50ms\", max = \"1s\" }}\n\
-         [platforms.hook]\ntype = \"webhook\"\nurl = \"http://127.0.0.1:9/x\"\nallow_http = true\nallow_private_networks = true\n",
+         [platforms.hook]\ntype = \"webhook\"\nurl = \"{url}\"\nallow_http = true\nallow_private_networks = true\n",
     ));
     let inner = desk.command("serve --quiet --from -", &[]);
     let mut command = Command::new("strace");
@@ -45,8 +51,7 @@ pub async fn record(durability: &str, count: usize) -> Vec<Step> {
     let mut child = command.spawn().expect("strace is installed by ./test");
     let mut stdin = child.stdin.take().expect("piped");
     let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
-    for number in 0..count {
-        let line = json!({ "to": ["hook"], "body": format!("n {number}") });
+    for line in lines {
         stdin.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
         let mut answer = String::new();
         let read = tokio::time::timeout(Duration::from_secs(20), stdout.read_line(&mut answer)).await;

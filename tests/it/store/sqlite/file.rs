@@ -69,3 +69,21 @@ async fn a_folder_that_cannot_be_made_is_named() {
     let error = open(&folder.path().join("file/notifyhub.db")).expect_err("refused").to_string();
     assert!(error.contains("file"), "{error}");
 }
+
+#[tokio::test]
+async fn what_changes_nothing_writes_nothing_and_costs_no_sync() {
+    let (folder, stand) = new_file(&MovedClock::new());
+    let task = stand.put(&["a"]).await[0].clone();
+    stand.claim_all().await;
+    let written = || fs::read(folder.path().join("notifyhub.db-wal")).expect("it is there");
+    let before = written();
+    for _ in 0..10 {
+        assert!(stand.find(&task).await.is_some());
+        assert!(stand.claim_all().await.is_empty());
+        stand.store.list(&Default::default(), None, 10).await.expect("lists");
+        stand.prune().await;
+    }
+    assert!(written() == before, "asking writes nothing");
+    stand.put(&["a"]).await;
+    assert!(written() != before);
+}

@@ -6,11 +6,13 @@
 //! | `poison` | a task that kills its process time after time |
 //! | `file` | whose file it is, and which files are refused |
 //! | `inspect` | looking a file over, and copying it |
+//! | `locked` | another program holds the file |
 //! | `damage` | rows that cannot be read |
 
 mod damage;
 mod file;
 mod inspect;
+mod locked;
 mod poison;
 mod reopened;
 

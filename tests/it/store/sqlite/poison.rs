@@ -89,3 +89,15 @@ async fn the_next_in_quarantine_is_announced_when_one_has_ended() {
     assert!(receiver.bell.has_changed().expect("the store is there"));
     assert_eq!(stand.claim_all().await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_lane_without_credit_is_named_if_one_in_quarantine_waits_on_it() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    stand.put(&["a"]).await;
+    let (_folder, stand) = kill(folder, stand, &clock, 3).await;
+    let claimed = stand.claim(credits(5, &[("a", 0)], 5)).await;
+    assert_eq!((claimed.leases.len(), claimed.left.len()), (0, 1));
+    assert_eq!(stand.claim_all().await.len(), 1);
+    assert!(stand.claim(credits(5, &[("a", 0)], 5)).await.left.is_empty(), "it is under way");
+}

@@ -161,3 +161,17 @@ async fn what_had_begun_when_its_process_died_is_dead_where_it_must_not_be_sent_
     again.sort_unstable();
     assert_eq!(again, [ordered[1].id, released[0].id, settled[0].id, waits[0].id], "its successor goes on, and so do the others");
 }
+
+#[tokio::test]
+async fn what_was_retried_before_its_process_died_keeps_its_time() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    let tasks = stand.put(&["a", "b"]).await;
+    let leases = stand.claim_all().await;
+    // Both were claimed in one group, and one of them still is when the process dies.
+    stand.settle(&leases[0], Disposition::Retry { due: stand.moment(WHILE), counts: true }).await;
+    let (_copy, next) = after_a_kill(folder.path(), &clock);
+    assert_same(&claimed_tasks(&next.claim_all().await), &tasks[1..]);
+    clock.advance(WHILE);
+    assert_same(&claimed_tasks(&next.claim_all().await), &tasks[..1]);
+}
