@@ -11,7 +11,7 @@ use super::{
     core::{Core, retrying},
     failure::Failure,
     keys::{go_on, lock_chains},
-    rows::{ENDING_TYPES, Gone, ending, part},
+    rows::{ENDING_TYPES, Gone, ending, fold_tally, part},
 };
 use crate::{failpoint::failpoint, store::Lease, task::TaskState};
 
@@ -170,11 +170,8 @@ async fn rescue(core: &Core, client: &mut deadpool_postgres::Object) -> Result<(
     let gone: Vec<Gone> = gone.iter().map(Gone::read).collect::<Result<_, _>>()?;
     let again = client.execute_typed(&take_up(), &[(&lost, Type::INT4_ARRAY)]).await?;
     go_on(core, client, &chains).await?;
-    let fold = "WITH gone AS (DELETE FROM notifyhub.tally WHERE node = ANY($1) RETURNING *) \
-                INSERT INTO notifyhub.tally (node, part, accepted, delivered, dead, cancelled, expired, stale) \
-                SELECT 0, 0, sum(accepted), sum(delivered), sum(dead), sum(cancelled), sum(expired), sum(stale) FROM gone \
-                HAVING count(*) > 0";
-    client.execute_typed(fold, &[(&lost, Type::INT4_ARRAY)]).await?;
+    let counted = fold_tally("node = ANY($1)");
+    client.execute_typed(&counted, &[(&lost, Type::INT4_ARRAY)]).await?;
     client.execute_typed("DELETE FROM notifyhub.node WHERE id = ANY($1)", &[(&lost, Type::INT4_ARRAY)]).await?;
     failpoint!("rescue.in_tx");
     transaction.commit().await?;

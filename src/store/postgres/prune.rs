@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_postgres::{Client, types::Type};
 use uuid::Uuid;
 
-use super::{core::Core, failure::Failure};
+use super::{core::Core, failure::Failure, rows::fold_tally};
 use crate::failpoint::failpoint;
 
 /// Notifications looked at, and keys forgotten, in one slice.
@@ -29,7 +29,9 @@ pub async fn prune(core: &Core, client: &Client, retention: Duration) -> Result<
         );
         keys = client.execute_typed(&sql, &[(&now, Type::INT8), (&SLICE, Type::INT8)]).await?.max(keys);
     }
-    fold_tally(client).await?;
+    // Nodes that are gone leave a row each.
+    let several = fold_tally("node = 0 AND (SELECT count(*) > 100 FROM notifyhub.tally WHERE node = 0)");
+    client.execute_typed(&several, &[]).await?;
     let cutoff = now.saturating_sub(i64::try_from(retention.as_nanos()).unwrap_or(i64::MAX));
     let sql = "SELECT n.id, \
                  NOT EXISTS (SELECT FROM notifyhub.task t WHERE t.notification = n.id) \
@@ -56,15 +58,4 @@ pub async fn prune(core: &Core, client: &Client, retention: Duration) -> Result<
     // The next slice begins anew where the end was reached: what was open may have ended.
     let next = if looked_at < SLICE { Uuid::nil() } else { last };
     Ok((looked_at == SLICE || keys as i64 >= SLICE, next))
-}
-
-/// Adds up what nodes counted that are gone.
-async fn fold_tally(client: &Client) -> Result<(), Failure> {
-    let sql = "WITH several AS (SELECT count(*) > 100 AS yes FROM notifyhub.tally WHERE node = 0), \
-               gone AS (DELETE FROM notifyhub.tally WHERE node = 0 AND (SELECT yes FROM several) RETURNING *) \
-               INSERT INTO notifyhub.tally (node, part, accepted, delivered, dead, cancelled, expired, stale) \
-               SELECT 0, 0, sum(accepted), sum(delivered), sum(dead), sum(cancelled), sum(expired), sum(stale) FROM gone \
-               HAVING count(*) > 0";
-    client.execute_typed(sql, &[]).await?;
-    Ok(())
 }

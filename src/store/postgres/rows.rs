@@ -173,6 +173,16 @@ pub fn ending(gone: &str) -> String {
     )
 }
 
+/// What adds the counts of those rows up under node 0 that `which` means, the rows of nodes that are gone.
+pub fn fold_tally(which: &str) -> String {
+    format!(
+        "WITH gone AS (DELETE FROM notifyhub.tally WHERE {which} RETURNING *) \
+         INSERT INTO notifyhub.tally (node, part, accepted, delivered, dead, cancelled, expired, stale) \
+         SELECT 0, 0, sum(accepted), sum(delivered), sum(dead), sum(cancelled), sum(expired), sum(stale) FROM gone \
+         HAVING count(*) > 0"
+    )
+}
+
 /// What [`ending`] returns of a task.
 pub struct Gone {
     pub notification: Uuid,
