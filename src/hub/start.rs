@@ -60,6 +60,8 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
     let ((events, broadcaster), replies) = (EventBus::new(clock.clone()), Replies::default());
     let (arrival_sender, arrivals) = arrivals();
     store.announce_to(arrival_sender);
+    let waiting = store.counts().waiting; // before anything is taken from it
+    tracing::info!(waiting, durability = ?store.durability(), "delivering; {waiting} tasks are waiting");
     let (reports_sender, reports) = mpsc::channel(MESSAGES_MAX);
     let (commands_sender, commands) = mpsc::channel(MESSAGES_MAX);
     let (pool_sender, pool_commands) = mpsc::channel(COMMANDS_MAX);

@@ -54,8 +54,6 @@ impl Serve {
             let metrics = context.metrics_server(&loaded).await?;
             let builder = HubBuilder::from_sources(&context.sources(), context.registry.clone())?;
             let hub = builder.delivery_runtime(planes.delivery()).start().await?;
-            let waiting = hub.stats().tasks.waiting;
-            tracing::info!(waiting, durability = ?hub.durability(), "delivering; {waiting} tasks are waiting");
             let cause = tokio::select! {
                 biased;
                 () = signals.next() => Cause::Told,
