@@ -3,16 +3,14 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use tokio_postgres::{
-    Client, Row,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Client, Row, types::Type};
 
 use super::{
     core::Core,
     failure::Failure,
     finals::{Final, end_all},
-    rows::{Heads, TASK_COLUMNS, lane_from, part, task},
+    routines::Routine,
+    rows::{Heads, TASK_COLUMNS, TASK_TYPES, lane_from, part, task},
 };
 use crate::{
     failpoint::failpoint,
@@ -28,7 +26,10 @@ pub const QUARANTINE_AFTER: i16 = 3;
 
 /// Lanes on which something waits, each found by a jump to the next in the index. One row more, without a lane, tells when
 /// the next task wakes and whether one waits that runs alone.
-const LANES: &str = "\
+pub static LANES: LazyLock<Routine> =
+    LazyLock::new(|| Routine::statement("lanes", &[], &[Type::TEXT, Type::INT8, Type::BOOL], ON_LANES));
+
+const ON_LANES: &str = "\
 WITH RECURSIVE lanes(lane) AS (\
   (SELECT lane FROM notifyhub.task WHERE state = 2 ORDER BY lane LIMIT 1) \
   UNION ALL \
@@ -49,8 +50,8 @@ UPDATE notifyhub.task SET state = CASE WHEN due <= $1 THEN 2 ELSE 5 END, \
 WHERE ctid = ANY(ARRAY(SELECT tid FROM woken))";
 
 /// Claims up to so many tasks of each lane, what has expired, and one that runs alone.
-static CLAIM: LazyLock<String> = LazyLock::new(|| {
-    format!(
+pub static CLAIM: LazyLock<Routine> = LazyLock::new(|| {
+    let sql = format!(
         "WITH me AS MATERIALIZED (SELECT id FROM notifyhub.node WHERE id = $1 FOR KEY SHARE), \
          waiting AS MATERIALIZED (\
            SELECT r.tid FROM me, unnest($2::text[], $3::int[]) AS w(lane, n) CROSS JOIN LATERAL (\
@@ -67,7 +68,20 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
            WHERE EXISTS (SELECT FROM me) AND ctid = ANY(ARRAY(\
              SELECT tid FROM waiting UNION SELECT tid FROM expired UNION SELECT tid FROM alone)) RETURNING *) \
          SELECT {TASK_COLUMNS}, t.token, t.chain, t.rank, t.crashes FROM t JOIN notifyhub.notification n ON n.id = t.notification"
-    )
+    );
+    let parameters = &[
+        Type::INT4,
+        Type::TEXT_ARRAY,
+        Type::INT4_ARRAY,
+        Type::BOOL,
+        Type::INT8,
+        Type::INT8,
+        Type::BOOL,
+        Type::TEXT_ARRAY,
+        Type::BOOL,
+    ];
+    let columns = [TASK_TYPES.as_slice(), &[Type::INT8, Type::INT8, Type::INT8, Type::INT2]].concat();
+    Routine::statement("claim", parameters, &columns, &sql)
 });
 
 /// What waits, as far as it can be told without claiming it.
@@ -82,7 +96,7 @@ struct Waiting {
 }
 
 async fn waiting(client: &Client) -> Result<Waiting, Failure> {
-    read_waiting(client.query_typed(LANES, &[]).await?)
+    read_waiting(LANES.query(client, &[]).await?)
 }
 
 fn read_waiting(rows: Vec<Row>) -> Result<Waiting, Failure> {
@@ -110,7 +124,7 @@ pub async fn claim(core: &Core, client: &Client, credits: &Credits) -> Result<Cl
     let mut round = Round::new(core, credits, &before, now, woken);
     let mut last = before;
     while let Some(wants) = round.wants() {
-        let (claimed, left) = tokio::join!(round.ask(client, &wants), client.query_typed(LANES, &[]));
+        let (claimed, left) = tokio::join!(round.ask(client, &wants), LANES.query(client, &[]));
         failpoint!("claim.in_tx");
         let claimed = claimed?;
         let some = !claimed.is_empty();
@@ -187,19 +201,8 @@ impl<'a> Round<'a> {
         let lanes: Vec<&str> = wants.iter().map(|(lane, _)| lane.as_str()).collect();
         let counts: Vec<i32> = wants.iter().map(|(_, count)| i32::try_from(*count).unwrap_or(i32::MAX)).collect();
         let (expired, alone) = (self.expired && !self.asked, self.alone && !self.asked);
-        let others = self.credits.others > 0;
-        let parameters: [(&(dyn ToSql + Sync), Type); 9] = [
-            (&self.node, Type::INT4),
-            (&lanes, Type::TEXT_ARRAY),
-            (&counts, Type::INT4_ARRAY),
-            (&expired, Type::BOOL),
-            (&self.now, Type::INT8),
-            (&WOKEN_MAX, Type::INT8),
-            (&alone, Type::BOOL),
-            (&self.barred, Type::TEXT_ARRAY),
-            (&others, Type::BOOL),
-        ];
-        Ok(client.query_typed(&CLAIM, &parameters).await?)
+        let (barred, others) = (&self.barred, self.credits.others > 0);
+        CLAIM.query(client, &[&self.node, &lanes, &counts, &expired, &self.now, &WOKEN_MAX, &alone, barred, &others]).await
     }
 
     /// Takes in what was claimed: oldest first within a lane. A task whose row is damaged is dead: the others go on.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
 use rustls::{
     ClientConfig,
     pki_types::{CertificateDer, pem::PemObject},
@@ -72,6 +72,7 @@ impl Way {
         });
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS_MAX)
+            .queue_mode(QueueMode::Lifo) // few connections do most, and know their plans
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(CONNECT_TIMEOUT))
             .create_timeout(Some(CONNECT_TIMEOUT))

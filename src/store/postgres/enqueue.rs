@@ -1,6 +1,6 @@
 //! Taking in what was accepted: many submissions in one statement.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tokio_postgres::{Client, types::Type};
 use uuid::Uuid;
@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     core::{Core, token_column},
     failure::Failure,
+    routines::Routine,
     rows::{lane_text, place, state, uuid},
 };
 use crate::{
@@ -15,30 +16,67 @@ use crate::{
     task::Task,
 };
 
+/// Stores notifications with their tasks: all of them, or, if an earlier try did that whose answer was lost, none.
+pub static ACCEPT: LazyLock<Routine> = LazyLock::new(|| {
+    Routine::new(
+        "accept",
+        &[
+            Type::INT4,
+            Type::INT2,
+            Type::UUID_ARRAY,
+            Type::INT4_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::TEXT_ARRAY,
+            Type::INT2_ARRAY,
+            Type::TEXT_ARRAY,
+            Type::TEXT_ARRAY,
+            Type::TEXT_ARRAY,
+            Type::TEXT_ARRAY,
+            Type::UUID_ARRAY,
+            Type::INT4_ARRAY,
+            Type::TEXT_ARRAY,
+            Type::TEXT_ARRAY,
+            Type::INT2_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+        ],
+        "boolean",
+        INSERT,
+    )
+});
+
 const INSERT: &str = "\
-WITH me AS (SELECT id FROM notifyhub.node WHERE id = $1 FOR KEY SHARE), \
-n AS (\
+DECLARE alive boolean; added int; \
+BEGIN \
+  PERFORM FROM notifyhub.node WHERE id = $1 FOR KEY SHARE; \
+  alive := FOUND; \
   INSERT INTO notifyhub.notification (id, tasks, accepted, not_before, expires, correlation, style, kind, title, body, extras) \
-  SELECT * FROM unnest($3::uuid[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::smallint[], \
-    $10::text[], $11::text[], $12::text[], $13::text[]) \
-  ON CONFLICT (id) DO NOTHING RETURNING id, tasks), \
-t AS (\
+  SELECT unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), unnest($8), unnest($9), unnest($10), unnest($11), \
+    unnest($12), unnest($13) ON CONFLICT (id) DO NOTHING; \
+  GET DIAGNOSTICS added = ROW_COUNT; \
+  IF added = 0 THEN RETURN alive; END IF; \
+  IF added < cardinality($3) THEN RAISE 'some of these notifications are stored already, and some are not'; END IF; \
   INSERT INTO notifyhub.task (notification, place, lane, recipient, state, rank, due, wake, expires, node, token, chain, ord) \
-  SELECT u.notification, u.place, u.lane, u.recipient, CASE WHEN u.token IS NOT NULL AND me.id IS NULL THEN 2 ELSE u.state END, \
-    u.rank, u.due, CASE WHEN u.token IS NOT NULL AND me.id IS NULL THEN u.expires ELSE u.wake END, u.expires, \
-    CASE WHEN u.token IS NOT NULL THEN me.id END, CASE WHEN me.id IS NOT NULL THEN u.token END, u.chain, u.ord \
-  FROM unnest($14::uuid[], $15::int[], $16::text[], $17::text[], $18::smallint[], $19::bigint[], $20::bigint[], \
-    $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[]) \
-    AS u(notification, place, lane, recipient, state, rank, due, wake, expires, token, chain, ord) \
-  JOIN n ON n.id = u.notification LEFT JOIN me ON true), \
-f AS (INSERT INTO notifyhub.fanout (notification, open) SELECT id, tasks FROM n WHERE tasks > 1), \
-c AS (\
-  UPDATE notifyhub.tally SET accepted = accepted + (SELECT coalesce(sum(tasks), 0) FROM n) \
-  WHERE node = $1 AND part = $2 AND EXISTS (SELECT FROM me)), \
-g AS (\
-  INSERT INTO notifyhub.tally (node, part, accepted) SELECT 0, 0, sum(tasks) FROM n \
-  WHERE NOT EXISTS (SELECT FROM me) HAVING sum(tasks) > 0) \
-SELECT EXISTS (SELECT FROM me)";
+  SELECT u.notification, u.place, u.lane, u.recipient, CASE WHEN u.token IS NULL OR alive THEN u.state ELSE 2 END, u.rank, u.due, \
+    CASE WHEN u.token IS NULL OR alive THEN u.wake ELSE u.expires END, u.expires, \
+    CASE WHEN u.token IS NOT NULL AND alive THEN $1 END, CASE WHEN alive THEN u.token END, u.chain, u.ord \
+  FROM (SELECT unnest($14) AS notification, unnest($15) AS place, unnest($16) AS lane, unnest($17) AS recipient, \
+      unnest($18) AS state, unnest($19) AS rank, unnest($20) AS due, unnest($21) AS wake, unnest($22) AS expires, \
+      unnest($23) AS token, unnest($24) AS chain, unnest($25) AS ord) u; \
+  IF cardinality($14) > cardinality($3) THEN \
+    INSERT INTO notifyhub.fanout (notification, open) SELECT u.id, u.tasks FROM unnest($3, $4) AS u(id, tasks) WHERE u.tasks > 1; \
+  END IF; \
+  IF alive THEN UPDATE notifyhub.tally SET accepted = accepted + cardinality($14) WHERE node = $1 AND part = $2; \
+  ELSE INSERT INTO notifyhub.tally (node, part, accepted) VALUES (0, 0, cardinality($14)); END IF; \
+  RETURN alive; \
+END";
 
 /// Notifications and tasks as columns.
 #[derive(Default)]
@@ -138,40 +176,45 @@ impl<'a> Rows<'a> {
     /// Stores them for node number `node`, which counts them as `part`; nothing of it a second time. Returns whether that
     /// node was not given up: if it was, nothing is claimed.
     pub async fn insert(&self, client: &Client, node: i32, part: i16) -> Result<bool, Failure> {
-        let row = client
-            .query_typed_one(
-                INSERT,
+        let rows = ACCEPT
+            .query(
+                client,
                 &[
-                    (&node, Type::INT4),
-                    (&part, Type::INT2),
-                    (&self.id, Type::UUID_ARRAY),
-                    (&self.tasks, Type::INT4_ARRAY),
-                    (&self.accepted, Type::INT8_ARRAY),
-                    (&self.not_before, Type::INT8_ARRAY),
-                    (&self.expires, Type::INT8_ARRAY),
-                    (&self.correlation, Type::TEXT_ARRAY),
-                    (&self.style, Type::INT2_ARRAY),
-                    (&self.kind, Type::TEXT_ARRAY),
-                    (&self.title, Type::TEXT_ARRAY),
-                    (&self.body, Type::TEXT_ARRAY),
-                    (&self.extras, Type::TEXT_ARRAY),
-                    (&self.of, Type::UUID_ARRAY),
-                    (&self.place, Type::INT4_ARRAY),
-                    (&self.lane, Type::TEXT_ARRAY),
-                    (&self.recipient, Type::TEXT_ARRAY),
-                    (&self.state, Type::INT2_ARRAY),
-                    (&self.rank, Type::INT8_ARRAY),
-                    (&self.due, Type::INT8_ARRAY),
-                    (&self.wake, Type::INT8_ARRAY),
-                    (&self.task_expires, Type::INT8_ARRAY),
-                    (&self.token, Type::INT8_ARRAY),
-                    (&self.chain, Type::INT8_ARRAY),
-                    (&self.ord, Type::INT8_ARRAY),
+                    &node,
+                    &part,
+                    &self.id,
+                    &self.tasks,
+                    &self.accepted,
+                    &sparse(&self.not_before),
+                    &sparse(&self.expires),
+                    &sparse(&self.correlation),
+                    &self.style,
+                    &sparse(&self.kind),
+                    &sparse(&self.title),
+                    &self.body,
+                    &sparse(&self.extras),
+                    &self.of,
+                    &self.place,
+                    &self.lane,
+                    &sparse(&self.recipient),
+                    &self.state,
+                    &self.rank,
+                    &self.due,
+                    &sparse(&self.wake),
+                    &sparse(&self.task_expires),
+                    &sparse(&self.token),
+                    &sparse(&self.chain),
+                    &sparse(&self.ord),
                 ],
             )
             .await?;
-        Ok(row.try_get(0)?)
+        rows.first().map_or(Ok(false), |row| Ok(row.try_get(0)?))
     }
+}
+
+/// A column; none where it would be empty: a routine's arrays cost by their number.
+pub fn sparse<T>(column: &[Option<T>]) -> Option<&[Option<T>]> {
+    column.iter().any(Option::is_some).then_some(column)
 }
 
 /// Platforms that came as URLs, with their tasks. They are written before: knowing one too many harms nobody.

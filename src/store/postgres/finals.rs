@@ -2,17 +2,16 @@
 
 use std::sync::LazyLock;
 
-use tokio_postgres::{
-    Client,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Client, types::Type};
 use uuid::Uuid;
 
 use super::{
     core::{Core, token_column},
+    enqueue::sparse,
     failure::Failure,
     keys::go_on,
-    rows::{ENDING_TYPES, Gone, ending, final_code, place, uuid},
+    routines::Routine,
+    rows::{Gone, ending, final_code, place, uuid},
 };
 use crate::{
     store::{ATTEMPTS_MAX, LeaseToken, Settlement, codec},
@@ -24,7 +23,7 @@ pub struct Final {
     pub notification: Uuid,
     pub place: i32,
     pub token: i64,
-    state: i16,
+    state: TaskState,
     dead: Option<&'static str>,
     tried: i32,
     attempt: String,
@@ -34,7 +33,7 @@ impl Final {
     /// Without an attempt.
     pub fn unsent(notification: Uuid, place: i32, token: LeaseToken, state: TaskState, dead: Option<DeadReason>) -> Self {
         let (token, dead) = (token_column(token), dead.map(DeadReason::as_str));
-        Self { notification, place, token, state: final_code(state), dead, tried: 0, attempt: String::new() }
+        Self { notification, place, token, state, dead, tried: 0, attempt: String::new() }
     }
 
     /// With the attempt that was made, if one was.
@@ -43,6 +42,12 @@ impl Final {
         let attempt = settlement.attempt.as_ref().map(codec::write_attempt).unwrap_or_default();
         let tried = i32::from(settlement.attempt.is_some());
         Self { tried, attempt, ..Self::unsent(uuid(task.head.id), place(task), settlement.token, state, dead) }
+    }
+
+    /// What ended, if it had no attempt before this one and nobody waits for it.
+    fn usual(&self) -> Gone {
+        let Self { notification, place, state, tried: tries, .. } = *self;
+        Gone { notification, place, state, chain: None, open: None, tries }
     }
 }
 
@@ -57,17 +62,33 @@ pub fn attempts() -> String {
     )
 }
 
-static END: LazyLock<String> = LazyLock::new(|| {
+pub static END: LazyLock<Routine> = LazyLock::new(|| {
     let gone = format!(
         "gone AS (DELETE FROM notifyhub.task t \
-           USING unnest($4::uuid[], $5::int[], $6::bigint[], $7::smallint[], $8::text[], $9::int[], $10::text[]) \
-             AS s(notification, place, token, state, dead, tried, attempt) \
+           USING (SELECT unnest($4) AS notification, unnest($5) AS place, unnest($6) AS token, unnest($7) AS state, \
+               unnest($8) AS dead, unnest($9) AS tried, unnest($10) AS attempt) s \
            WHERE t.notification = s.notification AND t.place = s.place AND t.state = 3 AND t.token = s.token \
-           RETURNING t.notification, t.place, t.lane, t.recipient, t.rank, t.chain, s.state, s.dead, s.token, \
+           RETURNING t.notification, t.place, t.lane, t.recipient, t.rank, t.chain, s.state, s.dead, s.token, s.tried, \
              t.tries + s.tried AS tries, {} AS attempts)",
         attempts()
     );
-    ending(&gone)
+    Routine::statement(
+        "finish",
+        &[
+            Type::INT8,
+            Type::INT4,
+            Type::INT2,
+            Type::UUID_ARRAY,
+            Type::INT4_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT2_ARRAY,
+            Type::TEXT_ARRAY,
+            Type::INT4_ARRAY,
+            Type::TEXT_ARRAY,
+        ],
+        &[Type::UUID, Type::INT4, Type::INT2, Type::INT8, Type::INT4, Type::INT4],
+        &ending(&gone, "chain IS NOT NULL OR tries > tried OR (SELECT count(*) FROM gone) < cardinality($4)"),
+    )
 });
 
 /// Ends claimed tasks that were not settled since, and lets what waited for them go on.
@@ -77,24 +98,14 @@ pub async fn end_all(core: &Core, client: &Client, finals: &[Final], part: i16) 
     let notifications: Vec<Uuid> = finals.iter().map(|one| one.notification).collect();
     let places: Vec<i32> = finals.iter().map(|one| one.place).collect();
     let tokens = column(|one| one.token);
-    let states: Vec<i16> = finals.iter().map(|one| one.state).collect();
+    let states: Vec<i16> = finals.iter().map(|one| final_code(one.state)).collect();
     let dead: Vec<Option<&str>> = finals.iter().map(|one| one.dead).collect();
     let tried: Vec<i32> = finals.iter().map(|one| one.tried).collect();
     let attempts: Vec<&str> = finals.iter().map(|one| one.attempt.as_str()).collect();
-    let [now_type, node_type, part_type] = ENDING_TYPES;
-    let parameters: [(&(dyn ToSql + Sync), Type); 10] = [
-        (&now, now_type),
-        (&node, node_type),
-        (&part, part_type),
-        (&notifications, Type::UUID_ARRAY),
-        (&places, Type::INT4_ARRAY),
-        (&tokens, Type::INT8_ARRAY),
-        (&states, Type::INT2_ARRAY),
-        (&dead, Type::TEXT_ARRAY),
-        (&tried, Type::INT4_ARRAY),
-        (&attempts, Type::TEXT_ARRAY),
-    ];
-    let gone: Vec<Gone> = client.query_typed(&END, &parameters).await?.iter().map(Gone::read).collect::<Result<_, _>>()?;
+    let rows = END
+        .query(client, &[&now, &node, &part, &notifications, &places, &tokens, &states, &sparse(&dead), &tried, &attempts])
+        .await?;
+    let gone = Gone::read(&rows, finals.iter().map(Final::usual))?;
     let chains: Vec<i64> = gone.iter().filter_map(|one| one.chain).collect();
     go_on(core, client, &chains).await?;
     Ok(gone)

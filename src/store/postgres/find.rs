@@ -30,6 +30,7 @@ static CANCEL: LazyLock<String> = LazyLock::new(|| {
         "gone AS (DELETE FROM notifyhub.task t WHERE t.notification = $4 AND t.state <> 3 AND ($5 OR t.place = ANY($6)) \
          RETURNING t.notification, t.place, t.lane, t.recipient, t.rank, t.chain, 12::smallint AS state, NULL::text AS dead, \
            NULL::bigint AS token, t.tries, t.attempts)",
+        "true",
     )
 });
 
@@ -68,7 +69,7 @@ pub async fn cancel_those(
         (&of.1 as _, Type::BOOL),
         (&of.2 as _, Type::INT4_ARRAY),
     ];
-    let gone: Vec<Gone> = client.query_typed(&CANCEL, &parameters).await?.iter().map(Gone::read).collect::<Result<_, _>>()?;
+    let gone = Gone::read(&client.query_typed(&CANCEL, &parameters).await?, [])?;
     let mark = "UPDATE notifyhub.task SET cancelled = true WHERE notification = $1 AND state = 3 AND ($2 OR place = ANY($3)) RETURNING place";
     let marked = client.query_typed(mark, &[(&of.0, Type::UUID), (&of.1, Type::BOOL), (&of.2, Type::INT4_ARRAY)]).await?;
     for row in marked {

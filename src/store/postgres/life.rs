@@ -32,14 +32,15 @@ const DEAD_AFTER: i16 = 5;
 
 /// What a lost node had and must not be tried again. Its parameters are those of an ending, and the nodes.
 fn lost_for_good() -> String {
-    ending(&format!(
+    let gone = format!(
         "gone AS (DELETE FROM notifyhub.task t WHERE t.state = 3 AND t.node = ANY($4) \
            AND (t.cancelled OR t.started OR t.crashes + 1 >= {DEAD_AFTER}) \
          RETURNING t.notification, t.place, t.lane, t.recipient, t.rank, t.chain, \
            CASE WHEN t.cancelled THEN 12 ELSE 11 END::smallint AS state, \
            CASE WHEN t.cancelled THEN NULL WHEN t.started THEN 'ambiguous' ELSE 'poison' END AS dead, \
            NULL::bigint AS token, t.tries, t.attempts)"
-    ))
+    );
+    ending(&gone, "true")
 }
 
 /// What a lost node had waits again.
@@ -166,8 +167,7 @@ async fn rescue(core: &Core, client: &mut deadpool_postgres::Object) -> Result<(
     let [now_type, node_type, part_type] = ENDING_TYPES;
     let (now, node, counter) = (core.now(), core.node(), part::OTHER);
     let parameters = [(&now as _, now_type), (&node as _, node_type), (&counter as _, part_type), (&lost as _, Type::INT4_ARRAY)];
-    let gone = client.query_typed(&lost_for_good(), &parameters).await?;
-    let gone: Vec<Gone> = gone.iter().map(Gone::read).collect::<Result<_, _>>()?;
+    let gone = Gone::read(&client.query_typed(&lost_for_good(), &parameters).await?, [])?;
     let again = client.execute_typed(&take_up(), &[(&lost, Type::INT4_ARRAY)]).await?;
     go_on(core, client, &chains).await?;
     let counted = fold_tally("node = ANY($1)");

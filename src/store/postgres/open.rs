@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, types::Type};
 
-use super::{connect, failure::Failure};
+use super::{connect, failure::Failure, routines};
 use crate::{
     failpoint::failpoint,
     store::{Durability, OpenError},
@@ -51,7 +51,13 @@ pub async fn migrate(client: &mut Client, server: &str) -> Result<(), OpenError>
         if version > known {
             return Err(OpenError::NewerSchema { server: server.to_owned(), version, known });
         }
-        let Some(sql) = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version)) else { return Ok(()) };
+        let Some(sql) = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version)) else {
+            if !routines::are_there(step.client()).await.map_err(refused)? {
+                routines::make(&step).await.map_err(refused)?;
+                step.commit().await.map_err(refused)?;
+            }
+            return Ok(());
+        };
         if version == 0 {
             let first = "CREATE SCHEMA IF NOT EXISTS notifyhub; CREATE TABLE notifyhub.schema_version (version int NOT NULL); \
                          INSERT INTO notifyhub.schema_version VALUES (0)";

@@ -1,11 +1,8 @@
 //! Giving claimed tasks back, unattempted.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use tokio_postgres::{
-    Client,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Client, types::Type};
 use uuid::Uuid;
 
 use super::{
@@ -14,6 +11,7 @@ use super::{
     finals::{Final, claims, end_all},
     find::find,
     keys::lock_chains,
+    routines::Routine,
     rows::{Gone, id_from, part, place, uuid},
 };
 use crate::{
@@ -21,7 +19,11 @@ use crate::{
     task::{Task, TaskState},
 };
 
-const RELEASE: &str = "\
+pub static RELEASE: LazyLock<Routine> = LazyLock::new(|| {
+    Routine::statement("release", &[Type::UUID_ARRAY, Type::INT4_ARRAY, Type::INT8_ARRAY], &[Type::INT8, Type::TEXT], GIVE_BACK)
+});
+
+const GIVE_BACK: &str = "\
 UPDATE notifyhub.task t SET state = CASE WHEN t.crashes >= 3 THEN 4 ELSE 2 END, wake = t.expires, node = NULL, token = NULL, \
   started = false \
 FROM unnest($1::uuid[], $2::int[], $3::bigint[]) AS s(notification, place, token) \
@@ -55,10 +57,8 @@ pub struct GivenBack {
 /// Gives claimed tasks back, unattempted, in one transaction; those that were cancelled meanwhile are final.
 pub async fn release(core: &Core, client: &Client, leases: &[(LeaseToken, Arc<Task>)]) -> Result<GivenBack, Failure> {
     let (notifications, places, tokens) = claims(leases.iter().map(|(token, task)| (*token, &**task)));
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&notifications, Type::UUID_ARRAY), (&places, Type::INT4_ARRAY), (&tokens, Type::INT8_ARRAY)];
     let mut back = GivenBack::default();
-    for row in client.query_typed(RELEASE, &parameters).await? {
+    for row in RELEASE.query(client, &[&notifications, &places, &tokens]).await? {
         back.waiting.push(row.try_get(0)?);
         back.lanes.push(row.try_get(1)?);
     }

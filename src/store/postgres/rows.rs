@@ -98,6 +98,25 @@ pub fn lane_from(text: &str) -> LaneKey {
 pub const TASK_COLUMNS: &str = "t.notification, t.place, t.lane, t.recipient, t.counted, t.tries, n.accepted, n.not_before, \
                                 n.expires, n.correlation, n.style, n.kind, n.title, n.body, n.extras";
 
+/// Their types.
+pub const TASK_TYPES: [Type; 15] = [
+    Type::UUID,
+    Type::INT4,
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT4,
+    Type::INT4,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::TEXT,
+    Type::INT2,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+];
+
 /// Heads that were read in one call: a notification for many is made once.
 pub type Heads = HashMap<Uuid, Arc<Head>>;
 
@@ -153,8 +172,9 @@ pub fn outcome(row: &Row) -> Result<TargetOutcome, Failure> {
 
 /// What ends tasks: `gone` deletes them, and returns them with `state` and `dead`; the statement writes down that they
 /// have ended and counts them. Its own parameters are `$1` now, `$2` the node and `$3` the part that counts. Its rows are
-/// `notification, place, state, chain, open, tries`: `open` is how many tasks of a notification with several are left.
-pub fn ending(gone: &str) -> String {
+/// for [`Gone::read`]: of the tasks that are to be `told` of; of notifications with several tasks, how many of these are left
+/// open; and how many tasks have ended.
+pub fn ending(gone: &str, told: &str) -> String {
     format!(
         "WITH {gone}, done AS (\
            INSERT INTO notifyhub.ended (notification, place, lane, recipient, state, rank, dead, ended, token, tries, attempts) \
@@ -169,7 +189,9 @@ pub fn ending(gone: &str) -> String {
            FROM (SELECT count(*) FILTER (WHERE state = 10) AS delivered, count(*) FILTER (WHERE state = 11) AS dead, \
                    count(*) FILTER (WHERE state = 12) AS cancelled, count(*) FILTER (WHERE state = 13) AS expired FROM gone) c \
            WHERE t.node = $2 AND t.part = $3) \
-         SELECT g.notification, g.place, g.state, g.chain, f.open, g.tries FROM gone g LEFT JOIN fan f ON f.notification = g.notification"
+         SELECT notification, place, state, chain, tries, NULL::int FROM gone WHERE {told} \
+         UNION ALL SELECT notification, NULL, NULL, NULL, NULL, open FROM fan \
+         UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, count(*)::int FROM gone"
     )
 }
 
@@ -201,15 +223,30 @@ impl Gone {
         self.open.is_none_or(|open| open == 0)
     }
 
-    pub fn read(row: &Row) -> Result<Self, Failure> {
-        Ok(Self {
-            notification: row.try_get(0)?,
-            place: row.try_get(1)?,
-            state: task_state(row.try_get(2)?)?,
-            chain: row.try_get(3)?,
-            open: row.try_get(4)?,
-            tries: row.try_get(5)?,
-        })
+    /// Reads what [`ending`] returned. Where it does not tell of all that has ended, all of `usual` has, and what it does not
+    /// tell of is as it is there.
+    pub fn read(rows: &[Row], usual: impl IntoIterator<Item = Self>) -> Result<Vec<Self>, Failure> {
+        let (mut told, mut left, mut count) = (HashMap::with_capacity(rows.len()), HashMap::new(), 0);
+        for row in rows {
+            match (row.try_get::<_, Option<Uuid>>(0)?, row.try_get::<_, Option<i32>>(5)?) {
+                (Some(notification), Some(open)) => drop(left.insert(notification, open)),
+                (None, ended) => count = ended.unwrap_or_default(),
+                (Some(notification), None) => {
+                    let (place, state) = (row.try_get(1)?, task_state(row.try_get(2)?)?);
+                    let one = Self { notification, place, state, chain: row.try_get(3)?, open: None, tries: row.try_get(4)? };
+                    told.insert((notification, place), one);
+                }
+            }
+        }
+        let mut gone: Vec<Self> = if usize::try_from(count).is_ok_and(|count| count > told.len()) {
+            usual.into_iter().map(|one| told.remove(&(one.notification, one.place)).unwrap_or(one)).collect()
+        } else {
+            told.into_values().collect()
+        };
+        if !left.is_empty() {
+            gone.iter_mut().for_each(|one| one.open = left.get(&one.notification).copied());
+        }
+        Ok(gone)
     }
 }
 

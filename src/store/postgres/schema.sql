@@ -42,7 +42,7 @@ CREATE TABLE notifyhub.task (
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.05, autovacuum_analyze_threshold = 5000);
 CREATE INDEX task_open   ON notifyhub.task (lane, rank, notification, place) WHERE state = 2;
 CREATE INDEX task_alone  ON notifyhub.task (rank) WHERE state = 4;
-CREATE INDEX task_leased ON notifyhub.task (node) WHERE state = 3;
+CREATE INDEX task_leased ON notifyhub.task (node) WHERE node IS NOT NULL;
 CREATE INDEX task_wake   ON notifyhub.task (wake) WHERE wake IS NOT NULL;
 CREATE INDEX task_chain  ON notifyhub.task (chain, ord) WHERE chain IS NOT NULL;
 CREATE SEQUENCE notifyhub.ord;

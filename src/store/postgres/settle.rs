@@ -16,6 +16,7 @@ use super::{
     failure::Failure,
     finals::{Final, attempts, claims, end_all},
     find::find,
+    routines::Routine,
     rows::{Gone, part, place, uuid},
 };
 use crate::{
@@ -24,8 +25,8 @@ use crate::{
     task::{Attempt, Disposition, Outcome, TargetOutcome, TaskState},
 };
 
-static RETRY: LazyLock<String> = LazyLock::new(|| {
-    format!(
+pub static RETRY: LazyLock<Routine> = LazyLock::new(|| {
+    let sql = format!(
         "UPDATE notifyhub.task t SET state = 5, due = s.due, wake = least(s.due, t.expires), counted = t.counted + s.counts, \
            tries = t.tries + s.tried, attempts = {}, crashes = 0, node = NULL, started = false \
          FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::int[], $6::int[], $7::text[]) \
@@ -33,6 +34,20 @@ static RETRY: LazyLock<String> = LazyLock::new(|| {
          WHERE t.notification = s.notification AND t.place = s.place AND t.state = 3 AND t.token = s.token AND NOT t.cancelled \
          RETURNING t.token",
         attempts()
+    );
+    Routine::statement(
+        "retry",
+        &[
+            Type::UUID_ARRAY,
+            Type::INT4_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT4_ARRAY,
+            Type::INT4_ARRAY,
+            Type::TEXT_ARRAY,
+        ],
+        &[Type::INT8],
+        &sql,
     )
 });
 
@@ -100,20 +115,7 @@ async fn retry(client: &Client, retries: &[&Settlement]) -> Result<Vec<i64>, Fai
         attempts.push(settlement.attempt.as_ref().map(codec::write_attempt).unwrap_or_default());
     }
     let (notifications, places, tokens) = claims;
-    let rows = client
-        .query_typed(
-            &RETRY,
-            &[
-                (&notifications, Type::UUID_ARRAY),
-                (&places, Type::INT4_ARRAY),
-                (&tokens, Type::INT8_ARRAY),
-                (&due, Type::INT8_ARRAY),
-                (&counts, Type::INT4_ARRAY),
-                (&tried, Type::INT4_ARRAY),
-                (&attempts, Type::TEXT_ARRAY),
-            ],
-        )
-        .await?;
+    let rows = RETRY.query(client, &[&notifications, &places, &tokens, &due, &counts, &tried, &attempts]).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -64,7 +67,7 @@ pub fn embedded_stands(limits: Limits) -> Vec<Stand> {
 pub async fn postgres_stand(limits: Limits) -> Option<Stand> {
     let (database, clock) = (Database::new().await?, MovedClock::new());
     let store = postgres(&database.url, limits, &clock, "node-1").await;
-    Some(Stand { database: Some(database), ..Stand::of(store, clock, 1) })
+    Some(Stand { database: Some(database), ..Stand::of(store, clock) })
 }
 
 /// A node of a database.
@@ -84,10 +87,16 @@ fn memory(Limits { waiting_max, finished_max, retention }: Limits, clock: Arc<dy
     MemoryStore::new(MemoryLimits { waiting_max, finished_max, retention }, clock)
 }
 
+/// Ids that no other stand makes.
+fn ids() -> IdSource {
+    static MADE: AtomicU64 = AtomicU64::new(1);
+    IdSource::new(MADE.fetch_add(1, Ordering::Relaxed))
+}
+
 /// A store in `folder`, with its clock.
 pub fn sqlite_stand(folder: &Path, clock: &MovedClock) -> Stand {
     let store = Arc::new(sqlite(Limits::default(), Arc::new(clock.clone()), folder));
-    Stand { store, clock: clock.clone(), ids: IdSource::new(folder.as_os_str().len() as u64), database: None, _folder: None }
+    Stand { store, clock: clock.clone(), ids: ids(), database: None, _folder: None }
 }
 
 fn sqlite(Limits { waiting_max, retention, .. }: Limits, clock: Arc<dyn Clock>, folder: &Path) -> SqliteStore {
@@ -106,18 +115,12 @@ pub async fn on_every_store(limits: Limits, promise: impl AsyncFn(&Stand)) {
 impl Stand {
     fn new(store: impl FnOnce(Arc<dyn Clock>, &Path) -> Arc<dyn Store>) -> Self {
         let (clock, folder) = (MovedClock::new(), TempDir::new().expect("a folder"));
-        Self {
-            store: store(Arc::new(clock.clone()), folder.path()),
-            clock,
-            ids: IdSource::new(1),
-            database: None,
-            _folder: Some(folder),
-        }
+        Self { store: store(Arc::new(clock.clone()), folder.path()), clock, ids: ids(), database: None, _folder: Some(folder) }
     }
 
-    /// A store with its clock; `seed` makes its ids differ from those of others.
-    pub fn of(store: impl Store, clock: MovedClock, seed: u64) -> Self {
-        Self { store: Arc::new(store), clock, ids: IdSource::new(seed), database: None, _folder: None }
+    /// A store with its clock.
+    pub fn of(store: impl Store, clock: MovedClock) -> Self {
+        Self { store: Arc::new(store), clock, ids: ids(), database: None, _folder: None }
     }
 
     /// The database of a Postgres store.

@@ -24,7 +24,7 @@ async fn node(database: &Database, name: &str) -> Stand {
     let clock = MovedClock::new();
     let options = PostgresOptions { lease: LEASE, ..PostgresOptions::new(database.url.clone()) };
     let store = PostgresStore::open(options, name, &Handle::current(), std::sync::Arc::new(clock.clone())).await;
-    Stand::of(store.expect("the database can be used"), clock, name.len() as u64)
+    Stand::of(store.expect("the database can be used"), clock)
 }
 
 /// Two nodes of a new database.

@@ -18,7 +18,7 @@ const GONE: &str = "NOTIFYHUB_TEST_POSTGRES is set: run ./test";
 
 pub async fn stand_on(url: &str) -> Stand {
     let clock = MovedClock::new();
-    Stand::of(postgres(url, Limits::default(), &clock, "node-1").await, clock, 1)
+    Stand::of(postgres(url, Limits::default(), &clock, "node-1").await, clock)
 }
 
 async fn open(url: &str, durability: notifyhub::Durability) -> Result<PostgresStore, OpenError> {
