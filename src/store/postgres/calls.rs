@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::{
-    PostgresStore, begin, claim,
+    PostgresStore, answers, begin, claim,
     core::{Core, retrying},
     failure::Failure,
     find,
     intake::{Call, settle_in},
-    keys, letters, list, prune, release as back, settle,
+    keys, letters, list, prune, release as back,
+    settle::{self, Done},
 };
 use crate::{
     failpoint::failpoint,
@@ -115,22 +116,22 @@ impl Store for PostgresStore {
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let core = &*self.core;
         let tokens = || settlements.iter().map(|settlement| settlement.token);
-        let settled: Result<Vec<Settled>, Failure> = retrying!(core, |client| {
-            let retries = settlements.iter().any(|one| matches!(one.disposition, Disposition::Retry { .. }));
-            let done = if retries || back::any_chained(core, tokens()) {
-                let transaction = client.transaction().await?;
-                back::lock_claimed(core, transaction.client(), tokens()).await?;
-                let done = settle::settle(core, transaction.client(), settlements).await?;
-                transaction.commit().await?;
-                done
-            } else {
-                settle::settle(core, client, settlements).await?
-            };
-            failpoint!("complete.committed");
-            settle::answers(core, client, settlements, done).await
+        let retries = settlements.iter().any(|one| matches!(one.disposition, Disposition::Retry { .. }));
+        let done: Result<Done, Failure> = retrying!(core, |client| {
+            if !retries && !back::any_chained(core, tokens()) {
+                return settle::settle(core, client, settlements).await;
+            }
+            let transaction = client.transaction().await?;
+            back::lock_claimed(core, transaction.client(), tokens()).await?;
+            let done = settle::settle(core, transaction.client(), settlements).await?;
+            transaction.commit().await?;
+            Ok(done)
         });
+        let done = done.map_err(Failure::told)?;
+        failpoint!("complete.committed");
         core.committed();
-        settled.map_err(Failure::told)
+        let answers: Result<_, Failure> = retrying!(core, |client| answers::answers(client, settlements, &done).await);
+        Ok(answers::note(core, settlements, answers.map_err(Failure::told)?))
     }
 
     async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     core::{Core, token_column},
     failure::Failure,
-    routines::Routine,
+    routines::{Routine, Sparse},
     rows::{lane_text, place, state, uuid},
 };
 use crate::{
@@ -84,26 +84,26 @@ pub struct Rows<'a> {
     id: Vec<Uuid>,
     tasks: Vec<i32>,
     accepted: Vec<i64>,
-    not_before: Vec<Option<i64>>,
-    expires: Vec<Option<i64>>,
-    correlation: Vec<Option<&'a str>>,
+    not_before: Sparse<i64>,
+    expires: Sparse<i64>,
+    correlation: Sparse<&'a str>,
     style: Vec<i16>,
-    kind: Vec<Option<&'a str>>,
-    title: Vec<Option<&'a str>>,
+    kind: Sparse<&'a str>,
+    title: Sparse<&'a str>,
     body: Vec<&'a str>,
-    extras: Vec<Option<String>>,
+    extras: Sparse<String>,
     of: Vec<Uuid>,
     place: Vec<i32>,
     lane: Vec<String>,
-    recipient: Vec<Option<&'a str>>,
+    recipient: Sparse<&'a str>,
     state: Vec<i16>,
     rank: Vec<i64>,
     due: Vec<i64>,
-    wake: Vec<Option<i64>>,
-    task_expires: Vec<Option<i64>>,
-    token: Vec<Option<i64>>,
-    chain: Vec<Option<i64>>,
-    ord: Vec<Option<i64>>,
+    wake: Sparse<i64>,
+    task_expires: Sparse<i64>,
+    token: Sparse<i64>,
+    chain: Sparse<i64>,
+    ord: Sparse<i64>,
 }
 
 /// The place of a task in its order.
@@ -122,14 +122,14 @@ impl<'a> Rows<'a> {
         self.id.push(uuid(head.id));
         self.tasks.push(i32::try_from(submission.tasks.len()).unwrap_or(i32::MAX));
         self.accepted.push(codec::nanos(head.accepted_at));
-        self.not_before.push(head.not_before.map(codec::nanos));
-        self.expires.push(head.expires_at.map(codec::nanos));
-        self.correlation.push(head.correlation.as_deref());
+        self.not_before.0.push(head.not_before.map(codec::nanos));
+        self.expires.0.push(head.expires_at.map(codec::nanos));
+        self.correlation.0.push(head.correlation.as_deref());
         self.style.push(i16::try_from(codec::style(message)).unwrap_or_default());
-        self.kind.push(message.kind.as_deref());
-        self.title.push(message.title.as_deref());
+        self.kind.0.push(message.kind.as_deref());
+        self.title.0.push(message.title.as_deref());
         self.body.push(&message.body);
-        self.extras.push(codec::write_extras(message));
+        self.extras.0.push(codec::write_extras(message));
     }
 
     /// Takes in a task that is claimed as soon as it is stored.
@@ -162,15 +162,15 @@ impl<'a> Rows<'a> {
         self.of.push(uuid(task.head.id));
         self.place.push(place(task));
         self.lane.push(lane);
-        self.recipient.push(task.recipient.as_deref());
+        self.recipient.0.push(task.recipient.as_deref());
         self.state.push(code);
         self.rank.push(rank);
         self.due.push(due);
-        self.wake.push(wake);
-        self.task_expires.push(task.head.expires_at.map(codec::nanos));
-        self.token.push(token);
-        self.chain.push(link.map(|link| link.chain));
-        self.ord.push(link.map(|link| link.ord));
+        self.wake.0.push(wake);
+        self.task_expires.0.push(task.head.expires_at.map(codec::nanos));
+        self.token.0.push(token);
+        self.chain.0.push(link.map(|link| link.chain));
+        self.ord.0.push(link.map(|link| link.ord));
     }
 
     /// Stores them for node number `node`, which counts them as `part`; nothing of it a second time. Returns whether that
@@ -185,36 +185,31 @@ impl<'a> Rows<'a> {
                     &self.id,
                     &self.tasks,
                     &self.accepted,
-                    &sparse(&self.not_before),
-                    &sparse(&self.expires),
-                    &sparse(&self.correlation),
+                    &self.not_before,
+                    &self.expires,
+                    &self.correlation,
                     &self.style,
-                    &sparse(&self.kind),
-                    &sparse(&self.title),
+                    &self.kind,
+                    &self.title,
                     &self.body,
-                    &sparse(&self.extras),
+                    &self.extras,
                     &self.of,
                     &self.place,
                     &self.lane,
-                    &sparse(&self.recipient),
+                    &self.recipient,
                     &self.state,
                     &self.rank,
                     &self.due,
-                    &sparse(&self.wake),
-                    &sparse(&self.task_expires),
-                    &sparse(&self.token),
-                    &sparse(&self.chain),
-                    &sparse(&self.ord),
+                    &self.wake,
+                    &self.task_expires,
+                    &self.token,
+                    &self.chain,
+                    &self.ord,
                 ],
             )
             .await?;
         rows.first().map_or(Ok(false), |row| Ok(row.try_get(0)?))
     }
-}
-
-/// A column; none where it would be empty: a routine's arrays cost by their number.
-pub fn sparse<T>(column: &[Option<T>]) -> Option<&[Option<T>]> {
-    column.iter().any(Option::is_some).then_some(column)
 }
 
 /// Platforms that came as URLs, with their tasks. They are written before: knowing one too many harms nobody.

@@ -7,10 +7,9 @@ use uuid::Uuid;
 
 use super::{
     core::{Core, token_column},
-    enqueue::sparse,
     failure::Failure,
     keys::go_on,
-    routines::Routine,
+    routines::{Routine, Sparse},
     rows::{Gone, ending, final_code, place, uuid},
 };
 use crate::{
@@ -99,12 +98,11 @@ pub async fn end_all(core: &Core, client: &Client, finals: &[Final], part: i16) 
     let places: Vec<i32> = finals.iter().map(|one| one.place).collect();
     let tokens = column(|one| one.token);
     let states: Vec<i16> = finals.iter().map(|one| final_code(one.state)).collect();
-    let dead: Vec<Option<&str>> = finals.iter().map(|one| one.dead).collect();
+    let dead = Sparse(finals.iter().map(|one| one.dead).collect());
     let tried: Vec<i32> = finals.iter().map(|one| one.tried).collect();
     let attempts: Vec<&str> = finals.iter().map(|one| one.attempt.as_str()).collect();
-    let rows = END
-        .query(client, &[&now, &node, &part, &notifications, &places, &tokens, &states, &sparse(&dead), &tried, &attempts])
-        .await?;
+    let rows =
+        END.query(client, &[&now, &node, &part, &notifications, &places, &tokens, &states, &dead, &tried, &attempts]).await?;
     let gone = Gone::read(&rows, finals.iter().map(Final::usual))?;
     let chains: Vec<i64> = gone.iter().filter_map(|one| one.chain).collect();
     go_on(core, client, &chains).await?;

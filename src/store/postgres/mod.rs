@@ -20,12 +20,13 @@
 //! | `intake`, `enqueue` | groups of what is accepted, and how they are stored |
 //! | `keys` | once per key, order, replacing an older one, not repeating |
 //! | `calls` | the calls of the store |
-//! | `claim`, `begin`, `settle`, `release`, `find`, `list`, `letters`, `prune` | what they do |
+//! | `claim`, `begin`, `settle`, `answers`, `release`, `find`, `list`, `letters`, `prune` | what they do |
 //! | `finals` | what ends tasks |
 //! | `life`, `listen` | being a node among others |
 //! | `rows`, `schema.sql` | the tables, and how their rows are read |
 //! | `failure` | what the server says, what is tried again, and what callers are told |
 
+mod answers;
 mod begin;
 mod book;
 mod calls;

@@ -7,10 +7,11 @@
 
 use std::{fmt::Write, sync::LazyLock};
 
+use bytes::BytesMut;
 use ring::digest::{SHA256, digest};
 use tokio_postgres::{
     Client, Row, Transaction,
-    types::{ToSql, Type},
+    types::{IsNull, ToSql, Type, to_sql_checked},
 };
 
 use super::{begin::BEGIN, claim, enqueue::ACCEPT, failure::Failure, finals::END, release::RELEASE, settle::RETRY};
@@ -59,6 +60,28 @@ impl Routine {
         let parameters: Vec<_> = values.iter().copied().zip(self.parameters.iter().cloned()).collect();
         Ok(client.query_typed(&self.call, &parameters).await?)
     }
+}
+
+/// A column, sent as NULL where it holds nothing: the arrays of a call cost by their number.
+#[derive(Debug)]
+pub struct Sparse<T>(pub Vec<Option<T>>);
+
+impl<T> Default for Sparse<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: ToSql> ToSql for Sparse<T> {
+    fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        if self.0.iter().all(Option::is_none) { Ok(IsNull::Yes) } else { self.0.to_sql(of, out) }
+    }
+
+    fn accepts(of: &Type) -> bool {
+        <Vec<Option<T>> as ToSql>::accepts(of)
+    }
+
+    to_sql_checked!();
 }
 
 /// Whether all are there.

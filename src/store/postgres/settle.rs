@@ -1,9 +1,6 @@
 //! Writing what became of claimed tasks. What a try did whose answer was lost, the next one finds done by its token.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock},
-};
+use std::{collections::HashSet, sync::LazyLock};
 
 use tokio_postgres::{
     Client,
@@ -15,14 +12,13 @@ use super::{
     core::{Core, token_column},
     failure::Failure,
     finals::{Final, attempts, claims, end_all},
-    find::find,
     routines::Routine,
-    rows::{Gone, part, place, uuid},
+    rows::{Gone, part},
 };
 use crate::{
     failpoint::failpoint,
-    store::{LeaseToken, Settled, Settlement, codec},
-    task::{Attempt, Disposition, Outcome, TargetOutcome, TaskState},
+    store::{LeaseToken, Settlement, codec},
+    task::{Disposition, TaskState},
 };
 
 pub static RETRY: LazyLock<Routine> = LazyLock::new(|| {
@@ -62,11 +58,11 @@ JOIN notifyhub.task t ON t.notification = s.notification AND t.place = s.place A
 /// What one call did.
 #[derive(Default)]
 pub struct Done {
-    gone: Vec<Gone>,
+    pub gone: Vec<Gone>,
     /// Claims whose tasks wait for another attempt.
-    retried: Vec<i64>,
+    pub retried: Vec<i64>,
     /// Claims that were settled before.
-    before: Vec<i64>,
+    pub before: Vec<i64>,
 }
 
 /// Writes what became of claimed tasks, in one transaction.
@@ -94,7 +90,7 @@ pub async fn settle(core: &Core, client: &Client, settlements: &[Settlement]) ->
         failpoint!("complete.in_tx");
     }
     if done.gone.len() < finals.len() {
-        let gone: Vec<(Uuid, i32)> = done.gone.iter().map(|one| (one.notification, one.place)).collect();
+        let gone: HashSet<(Uuid, i32)> = done.gone.iter().map(|one| (one.notification, one.place)).collect();
         let held = |one: &&Final| core.book().leases.contains(&LeaseToken(one.token.unsigned_abs()));
         // Of a claim that is in the book, a try was lost; any other is stale.
         let missing = finals.iter().filter(|one| !gone.contains(&(one.notification, one.place))).filter(held);
@@ -129,71 +125,4 @@ async fn settled_before(client: &Client, missing: &[(Uuid, i32, i64)]) -> Result
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
         [(&notifications, Type::UUID_ARRAY), (&places, Type::INT4_ARRAY), (&tokens, Type::INT8_ARRAY)];
     client.query_typed(SETTLED, &parameters).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
-}
-
-/// Answers in order, and writes into the book what was committed.
-pub async fn answers(core: &Core, client: &Client, settlements: &[Settlement], done: Done) -> Result<Vec<Settled>, Failure> {
-    let Done { gone, retried, before } = done;
-    let gone: HashMap<(Uuid, i32), Gone> = gone.into_iter().map(|one| ((one.notification, one.place), one)).collect();
-    let (mut answers, mut alone_ended) = (Vec::with_capacity(settlements.len()), false);
-    for settlement in settlements {
-        let token = token_column(settlement.token);
-        let key = (uuid(settlement.task.head.id), place(&settlement.task));
-        let (answer, ended) = match gone.get(&key) {
-            Some(one) if one.is_last() => (Some(finished(client, settlement, one).await?), Some(one.state)),
-            Some(one) => (Some(Settled::Applied), Some(one.state)),
-            None if retried.contains(&token) => (Some(Settled::Applied), None),
-            None if before.contains(&token) => {
-                let outcome = find(client, settlement.task.head.id).await?;
-                let target = outcome.as_ref().and_then(|outcome| outcome.targets.get(settlement.task.index as usize));
-                let ended = target.map(|target| target.state).filter(|state| state.is_final());
-                (Some(standing(outcome)), ended)
-            }
-            None => (None, None),
-        };
-        let mut book = core.book();
-        match &answer {
-            Some(_) => {
-                alone_ended |= book.end(settlement.token);
-                if let Some(state) = ended {
-                    book.own.count(state, 1);
-                } else if let Disposition::Retry { due, .. } = settlement.disposition {
-                    book.wake_at(Some(codec::nanos(due)));
-                }
-            }
-            None => book.own.stale += 1,
-        }
-        answers.push(answer.unwrap_or(Settled::Stale));
-    }
-    if alone_ended || !retried.is_empty() {
-        core.ring();
-    }
-    Ok(answers)
-}
-
-async fn finished(client: &Client, settlement: &Settlement, gone: &Gone) -> Result<Settled, Failure> {
-    let attempts: Vec<Attempt> = settlement.attempt.iter().cloned().collect();
-    if gone.open.is_some() || usize::try_from(gone.tries) != Ok(attempts.len()) {
-        return Ok(standing(find(client, settlement.task.head.id).await?));
-    }
-    let task = &settlement.task;
-    let dead = match settlement.disposition {
-        Disposition::Dead(reason) => Some(reason),
-        _ => None,
-    };
-    let target = TargetOutcome {
-        task: task.id,
-        platform: task.platform().clone(),
-        recipient: task.recipient.clone(),
-        state: gone.state,
-        dead,
-        attempts,
-    };
-    let outcome = Outcome { id: task.head.id, correlation_id: task.head.correlation_id(), targets: vec![target] };
-    Ok(Settled::Finished(Arc::new(outcome)))
-}
-
-/// What is answered where an outcome was looked up.
-fn standing(outcome: Option<Outcome>) -> Settled {
-    outcome.filter(Outcome::is_final).map_or(Settled::Applied, |outcome| Settled::Finished(Arc::new(outcome)))
 }

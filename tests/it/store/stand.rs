@@ -90,7 +90,7 @@ fn memory(Limits { waiting_max, finished_max, retention }: Limits, clock: Arc<dy
 /// Ids that no other stand makes.
 fn ids() -> IdSource {
     static MADE: AtomicU64 = AtomicU64::new(1);
-    IdSource::new(MADE.fetch_add(1, Ordering::Relaxed))
+    IdSource::new(MADE.fetch_add(1, Ordering::Relaxed) << 44)
 }
 
 /// A store in `folder`, with its clock.
