@@ -9,7 +9,7 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use rand::{SeedableRng, rngs::SmallRng};
 use slab::Slab;
 use tokio::sync::mpsc;
@@ -74,7 +74,7 @@ pub struct Dispatcher {
     pub(super) next_due: Option<Instant>,
     pub(super) to_begin: Vec<Beginning>,
     beginning: Option<BoxFuture<'static, Begun>>,
-    settling: Option<BoxFuture<'static, ()>>,
+    settling: FuturesUnordered<BoxFuture<'static, ()>>,
     claiming: Option<BoxFuture<'static, Answer>>,
     /// Until when the store is asked for nothing, since it failed.
     pub(super) store_rests: Option<Instant>,
@@ -141,7 +141,7 @@ impl Dispatcher {
             next_due: None,
             to_begin: Vec::new(),
             beginning: None,
-            settling: None,
+            settling: FuturesUnordered::new(),
             claiming: None,
             store_rests: None,
             timer: None,
@@ -165,7 +165,7 @@ impl Dispatcher {
             match self.input(&mut reports, &mut fresh, draining.as_mut()).await {
                 Input::Reports => reports.drain(..).for_each(|report| self.take_report(report)),
                 Input::Fresh => fresh.drain(..).flatten().for_each(|lease| self.accept(lease)),
-                Input::Settled => self.settling = None,
+                Input::Settled => {}
                 Input::Claimed(claimed) => {
                     self.claiming = None;
                     self.take_claimed(claimed);
@@ -191,15 +191,14 @@ impl Dispatcher {
         draining: Pin<&mut impl Future<Output = ()>>,
     ) -> Input {
         self.set_timer();
-        let (settling, claiming, timer) = (self.settling.as_mut(), self.claiming.as_mut(), self.timer.as_mut());
-        let beginning = self.beginning.as_mut();
+        let (beginning, claiming, timer) = (self.beginning.as_mut(), self.claiming.as_mut(), self.timer.as_mut());
         tokio::select! {
             biased;
             1.. = self.reports.recv_many(reports, MESSAGES_PER_TURN_MAX) => Input::Reports,
             count = self.arrivals.fresh.receive(fresh, MESSAGES_PER_TURN_MAX), if !self.fresh_ended => {
                 if count > 0 { Input::Fresh } else { Input::FreshEnded }
             }
-            Some(()) = maybe(settling) => Input::Settled,
+            Some(()) = self.settling.next() => Input::Settled,
             Some(begun) = maybe(beginning) => Input::Begun(begun),
             Some(claimed) = maybe(claiming) => Input::Claimed(claimed),
             Some(command) = self.commands.recv() => Input::Command(command),
@@ -211,11 +210,11 @@ impl Dispatcher {
 
     /// Starts writing what was decided and reading what is wanted; while draining, gives back what was not begun.
     async fn begin_store_calls(&mut self) {
-        if self.settling.is_none() && !self.settler.is_empty() {
+        if self.settling.len() < self.settler.at_once() && !self.settler.is_empty() {
             let mut writing = self.settler.write();
             // A store in memory has written it already, and there is nothing to wait for.
             if (&mut writing).now_or_never().is_none() {
-                self.settling = Some(writing);
+                self.settling.push(writing);
             }
         }
         if self.beginning.is_none() {
@@ -240,7 +239,7 @@ impl Dispatcher {
         self.fresh_ended
             && self.ledger.len() == 0
             && self.overflow.is_empty()
-            && self.settling.is_none()
+            && self.settling.is_empty()
             && self.claiming.is_none()
             && self.beginning.is_none()
             && self.settler.is_empty()

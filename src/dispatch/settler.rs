@@ -1,7 +1,7 @@
 //! Writes outcomes in groups, then tells events, logs and waiting callers.
 //!
-//! While one group is being written the next one gathers: a slow store makes the groups larger, never the wait longer
-//! than one write.
+//! While as many groups are being written as the store takes at once, the next one gathers: a slow store makes the groups
+//! larger.
 
 use std::{
     sync::Arc,
@@ -65,7 +65,12 @@ impl Settler {
         self.desk.clone()
     }
 
-    /// Starts writing what was gathered. One write at a time.
+    /// Writes that may be under way at once.
+    pub fn at_once(&self) -> usize {
+        self.desk.store.settles_at_once()
+    }
+
+    /// Starts writing what was gathered.
     pub fn write(&mut self) -> BoxFuture<'static, ()> {
         self.desk.clone().write(std::mem::take(&mut self.gathered)).boxed()
     }

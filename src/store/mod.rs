@@ -125,6 +125,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// be sent: not those whose claim is stale, and not those that were cancelled meanwhile.
     async fn begin(&self, leases: &[(LeaseToken, Arc<Task>)]) -> Result<Vec<bool>, StoreError>;
 
+    /// How many calls of [`settle`](Self::settle) are worth having under way at once. A store that puts calls of all kinds
+    /// into groups of its own takes the next one while it writes one; any other has more of each call if they come one by one.
+    fn settles_at_once(&self) -> usize {
+        1
+    }
+
     /// Writes what became of claimed tasks; answers in order.
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError>;
 

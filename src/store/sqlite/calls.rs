@@ -56,6 +56,10 @@ impl Store for SqliteStore {
         begun
     }
 
+    fn settles_at_once(&self) -> usize {
+        2
+    }
+
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let settlements = settlements.clone();
         let settled = self.call(move |session| settlements.iter().map(|settlement| session.settle(settlement)).collect()).await;

@@ -2,7 +2,10 @@
 //!
 //! While one group is being synced the next one gathers: alone, a call costs one sync; among many, a part of one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -84,11 +87,43 @@ pub fn run(
     shared: &Shared,
     clock: &Arc<dyn Clock>,
 ) {
-    let mut group = Vec::new();
-    while calls.blocking_recv_many(&mut group, GROUP_CALLS_MAX) > 0 {
-        work(session, &mut group, shared, clock);
+    let (mut gathered, mut pace) = (Vec::new(), Pace::default());
+    while !gathered.is_empty() || calls.blocking_recv_many(&mut gathered, GROUP_CALLS_MAX) > 0 {
+        while gathered.len() < GROUP_CALLS_MAX
+            && let Ok(call) = calls.try_recv()
+        {
+            gathered.push(call);
+        }
+        let mut group = gathered.drain(..pace.group(gathered.len())).collect();
+        work(session, &mut group, shared, clock, &mut pace);
     }
     fold(db, shared);
+}
+
+/// How long things take, as of late; nothing is known where a group has failed.
+#[derive(Default)]
+struct Pace {
+    call: Duration,
+    commit: Duration,
+}
+
+impl Pace {
+    /// How many of so many calls make the next group: all, or, where their work takes longer than a commit, half of them.
+    /// While the rest is written, those who are answered go on.
+    fn group(&self, calls: usize) -> usize {
+        if self.call.is_zero() {
+            return calls;
+        }
+        let worth_a_commit = usize::try_from(self.commit.as_nanos() / self.call.as_nanos()).unwrap_or(usize::MAX);
+        calls.div_ceil(2).max(worth_a_commit).min(calls)
+    }
+
+    /// Takes in what a group took.
+    fn learn(&mut self, calls: usize, work: Duration, commit: Duration) {
+        let towards = |old: Duration, new: Duration| if old.is_zero() { new } else { (old * 7 + new) / 8 };
+        self.call = towards(self.call, work / u32::try_from(calls.max(1)).unwrap_or(u32::MAX));
+        self.commit = towards(self.commit, commit);
+    }
 }
 
 /// The same on whatever thread polls it; each group takes as long as `takes` says.
@@ -116,26 +151,30 @@ pub async fn run_inline(
             }
         }
         clock.sleep_until(clock.now() + takes()).await;
-        work(session, &mut group, shared, clock);
+        work(session, &mut group, shared, clock, &mut Pace::default());
     }
     fold(db, shared);
 }
 
 /// Does a group, and answers it.
-fn work(session: &mut Session<'_>, group: &mut Vec<Box<dyn Call>>, shared: &Shared, clock: &Arc<dyn Clock>) {
+fn work(session: &mut Session<'_>, group: &mut Vec<Box<dyn Call>>, shared: &Shared, clock: &Arc<dyn Clock>, pace: &mut Pace) {
     if let Some(error) = shared.broken() {
         wake_all(group.drain(..).filter_map(|call| call.answer(Err(error.clone()))).collect());
         return;
     }
     session.begin_group(clock.wall(), &shared.arrivals);
-    match write(session, group) {
+    let written = write(session, group, clock, pace);
+    if written.is_err() {
+        *pace = Pace::default();
+    }
+    match written {
         Ok(()) => keep(session, group, shared),
         // One of them may be at fault: each is done on its own.
         Err(failure) if group.len() > 1 && !failure.is_fatal() && !failure.is_busy() => {
             for call in std::mem::take(group) {
                 let mut alone = vec![call];
                 session.begin_group(clock.wall(), &shared.arrivals);
-                match write(session, &mut alone) {
+                match write(session, &mut alone, clock, pace) {
                     Ok(()) => keep(session, &mut alone, shared),
                     Err(failure) => refuse(alone, failure, shared),
                 }
@@ -156,9 +195,15 @@ fn fold(db: &Connection, shared: &Shared) {
 }
 
 /// Does a group in one transaction. On failure nothing of it was done.
-fn write(session: &mut Session<'_>, group: &mut [Box<dyn Call>]) -> Result<(), Failure> {
+fn write(session: &mut Session<'_>, group: &mut [Box<dyn Call>], clock: &Arc<dyn Clock>, pace: &mut Pace) -> Result<(), Failure> {
+    let began = clock.now();
     session.begin()?;
-    let done = group.iter_mut().try_for_each(|call| call.work(session)).and_then(|()| session.commit());
+    let worked = group.iter_mut().try_for_each(|call| call.work(session));
+    let ready = clock.now();
+    let done = worked.and_then(|()| session.commit());
+    if done.is_ok() {
+        pace.learn(group.len(), ready.saturating_duration_since(began), clock.now().saturating_duration_since(ready));
+    }
     if done.is_err() {
         session.roll_back()?;
     }
@@ -204,4 +249,19 @@ fn refuse(group: Vec<Box<dyn Call>>, failure: Failure, shared: &Shared) {
         *shared.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
     }
     wake_all(group.into_iter().filter_map(|call| call.answer(Err(error.clone()))).collect());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_halved_only_where_its_work_outlasts_its_commit() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.group(1000), 1000, "nothing is known yet");
+        pace.learn(10, Duration::from_micros(100), Duration::from_micros(400));
+        assert_eq!([1, 40, 41, 79, 80, 1000].map(|calls| pace.group(calls)), [1, 40, 40, 40, 40, 500]);
+        (0..100).for_each(|_| pace.learn(1, Duration::from_micros(10), Duration::from_millis(20)));
+        assert_eq!(pace.group(1000), 1000, "a slow disk is asked rarely");
+    }
 }
