@@ -54,6 +54,21 @@ impl Dispatcher {
         None
     }
 
+    /// Gives back what has begun at the head of a lane that was told to rest: it is not sent for now, and if this process dies
+    /// meanwhile it must not count as sent.
+    pub(super) fn unload_begun(&mut self, index: usize) {
+        let lane = &mut self.lanes[index];
+        while let Some(key) = lane.queue.pop_front() {
+            if !self.ledger.get(key).is_some_and(|held| held.begun) {
+                lane.queue.push_front(key);
+                break;
+            }
+            let held = self.ledger.remove(key).expect("just found");
+            self.overflow.push((held.lease.token, held.lease.task));
+            lane.backlog = true;
+        }
+    }
+
     /// Starts writing down what is to begin.
     pub(super) fn begin_sending(&mut self) -> Option<BoxFuture<'static, Begun>> {
         if self.to_begin.is_empty() {

@@ -46,7 +46,10 @@ pub struct Lane {
     pub parked_until: Option<Instant>,
     limiter: RateLimiter,
     held_max: usize,
+    /// Until when it was told to rest.
     rests_until: Option<Instant>,
+    /// Until when its rate limit lets nothing more go.
+    limited_until: Option<Instant>,
     lingers_until: Option<Instant>,
     /// Since when nothing but a worker was missing for its first task to be sent; `None` while something else was.
     pub runnable_since: Option<Instant>,
@@ -98,6 +101,7 @@ impl Lane {
             limiter,
             held_max,
             rests_until: None,
+            limited_until: None,
             lingers_until: None,
             runnable_since: None,
             average_nanos: 0,
@@ -106,19 +110,18 @@ impl Lane {
 
     /// How many tasks may go out now as far as the lane itself knows; its rate limit is asked task by task.
     ///
-    /// Only batches that go out in one native call linger: for the others a full batch gains nothing.
-    pub fn readiness(&mut self, now: Instant, limits: BatchLimits) -> Readiness {
+    /// Only batches that go out in one native call linger: for the others a full batch gains nothing. What `has_begun` at the
+    /// head of the queue has its allowance, and waits for nothing but the lane's rest.
+    pub fn readiness(&mut self, now: Instant, limits: BatchLimits, has_begun: bool) -> Readiness {
         let BatchLimits { batch_size, linger, share } = limits;
         let free = self.entry.delivery.max_in_flight.min(share).saturating_sub(self.in_flight);
         if self.queue.is_empty() || free == 0 {
             self.lingers_until = None;
             return Readiness::Waiting;
         }
-        if let Some(until) = self.rests_until {
-            if now < until {
-                return Readiness::Parked(until);
-            }
-            self.rests_until = None;
+        let until = if has_begun { self.rests_until } else { self.rests_until.max(self.limited_until) };
+        if let Some(until) = until.filter(|until| now < *until) {
+            return Readiness::Parked(until);
         }
         let batch = self.batch_max(batch_size).min(free);
         if self.queue.len() < batch && self.is_batching() && !linger.is_zero() {
@@ -156,9 +159,9 @@ impl Lane {
         (took.saturating_mul(1000) / average.max(1)).min(u64::from(u32::MAX)) as u32
     }
 
-    /// Takes the rate limit's allowance for one task, or rests until there is some: returns until when.
+    /// Takes the rate limit's allowance for one task, or waits until there is some: returns until when.
     pub fn take_allowance(&mut self) -> Result<(), Instant> {
-        self.limiter.take().inspect_err(|until| _ = self.rest_until(*until))
+        self.limiter.take().inspect_err(|until| self.limited_until = Some(*until))
     }
 
     /// Sends nothing before `until`. False if it rests at least that long already.
@@ -170,9 +173,9 @@ impl Lane {
         later
     }
 
-    /// Until when it rests, if it does at `now`.
+    /// Until when it sends nothing, if it does not at `now`: it was told to rest, or its rate limit is used up.
     pub fn resting_until(&self, now: Instant) -> Option<Instant> {
-        self.rests_until.filter(|until| now < *until)
+        self.rests_until.max(self.limited_until).filter(|until| now < *until)
     }
 
     /// Whether it rests at `now`.

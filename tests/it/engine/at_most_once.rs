@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use notifyhub::{
     Notification, TaskState,
     config::{DeliveryConfig, OnAmbiguous, RateWindow},
+    event::EventKind,
     platforms::contract::SendError,
     task::DeadReason,
-    testing::{FakePlatform, MovedClock, TestHub},
+    testing::{FakePlatform, MovedClock, Reaction, TestHub},
 };
 
 use super::{gated_store::GatedStore, soon};
@@ -81,6 +82,44 @@ async fn no_more_is_written_down_than_may_be_sent_now() {
     assert!(soon(batch.accepted[0].outcome()).await.expect("known").all_delivered());
     assert!(soon(test.hub.deliver(to("test"))).await.expect("delivered").all_delivered());
     assert_eq!((platform.count(), store.begun()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_is_written_down_does_not_wait_for_the_next_allowance() {
+    let window =
+        RateWindow { count: 60.try_into().expect("some"), per: Duration::from_secs(3600), burst: 1.try_into().expect("one") };
+    let (test, store, platform) = once(DeliveryConfig { rate_limit: vec![window], ..DeliveryConfig::default() }).await;
+    store.begin.close();
+    let batch = test.hub.send_all((0..3).map(|_| to("once"))).await.expect("accepted");
+    store.begin.wait_for_call().await;
+    assert!(soon(test.hub.deliver(to("test"))).await.expect("delivered").all_delivered(), "all have been taken in");
+    store.begin.open();
+    assert!(soon(batch.accepted[0].outcome()).await.expect("known").all_delivered());
+    assert_eq!((platform.count(), store.begun()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_is_written_down_on_a_lane_that_is_told_to_rest_counts_as_unsent_again() {
+    let (test, store, platform) = once(DeliveryConfig::default()).await;
+    let slow_down = SendError::rate_limited("slow down").with_retry_after(Some(Duration::from_secs(60)));
+    platform.push(Reaction::Delay(Duration::from_millis(100), Err(slow_down)));
+    let mut events = test.hub.subscribe();
+    test.hub.send(to("once")).await.expect("accepted");
+    soon(platform.wait_for(1)).await;
+    store.begin.close();
+    test.hub.send(to("once")).await.expect("accepted");
+    store.begin.wait_for_call().await;
+    let parked =
+        async { while !matches!(events.next().await.expect("open").expect("in time").kind, EventKind::LaneParked { .. }) {} };
+    soon(parked).await;
+    store.begin.open();
+    let given_back = async {
+        while store.released() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    soon(given_back).await;
+    assert_eq!((platform.count(), store.begun()), (1, 2));
 }
 
 #[tokio::test]

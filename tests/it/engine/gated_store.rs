@@ -56,6 +56,7 @@ pub struct GatedStore {
     pub claim: Gate,
     pub begin: Gate,
     begun: AtomicUsize,
+    released: AtomicUsize,
     failing_releases: AtomicUsize,
 }
 
@@ -69,6 +70,7 @@ impl GatedStore {
             claim: Gate::new(),
             begin: Gate::new(),
             begun: AtomicUsize::new(0),
+            released: AtomicUsize::new(0),
             failing_releases: AtomicUsize::new(0),
         })
     }
@@ -88,6 +90,11 @@ impl GatedStore {
     /// How many sends were written down.
     pub fn begun(&self) -> usize {
         self.begun.load(Ordering::SeqCst)
+    }
+
+    /// How many tasks were given back.
+    pub fn released(&self) -> usize {
+        self.released.load(Ordering::SeqCst)
     }
 }
 
@@ -127,7 +134,9 @@ impl Store for GatedStore {
             self.failing_releases.store(left - 1, Ordering::SeqCst);
             return Err(StoreError::Unavailable("as the test says".to_owned()));
         }
-        self.store.release(leases).await
+        let released = self.store.release(leases.clone()).await?;
+        self.released.fetch_add(leases.len(), Ordering::SeqCst);
+        Ok(released)
     }
 
     async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {
