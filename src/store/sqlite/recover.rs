@@ -18,15 +18,27 @@ pub const QUARANTINE_AFTER: i64 = 3;
 /// Processes that may die with a task before it is dead.
 pub const DEAD_AFTER: i64 = 5;
 
+/// What is dead leaves its chain.
+const LEAVE_CHAINS: &str = "DELETE FROM chain WHERE (SELECT state FROM task WHERE task.seq = chain.seq) >= 10";
+
+/// What is first in its chain by that waits for nothing but its time.
+const GO_ON: &str = "\
+UPDATE task SET state = 5, wake = 1, due = max(1, coalesce((SELECT not_before FROM notification WHERE id = task.notification), 1)) \
+WHERE state = 6 AND seq IN (SELECT min(seq) FROM chain GROUP BY key)";
+
+/// What was being sent, and must not be sent twice, is dead.
+const END_AMBIGUOUS: &str =
+    "UPDATE task SET state = ?1, wake = 0, dead = ?2, ended = ?3 WHERE seq IN (SELECT seq FROM begun) AND state < 10";
+
+/// What too many processes died with is dead.
+const END_POISON: &str = "UPDATE task SET state = ?1, wake = 0, dead = ?2, ended = ?3 WHERE state = 4 AND crashes >= ?4";
+
 /// Takes back what a process that died had claimed, in one transaction, and reads what is kept in memory.
 pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
     let transaction = db.transaction()?;
     let claimed: Vec<Vec<u8>> =
         transaction.prepare("SELECT tasks FROM claim")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let ambiguous = transaction.execute(
-        "UPDATE task SET state = ?1, wake = 0, dead = ?2, ended = ?3 WHERE seq IN (SELECT seq FROM begun) AND state < 10",
-        params![state::DEAD, DeadReason::Ambiguous.as_str(), now],
-    )?;
+    let ambiguous = transaction.execute(END_AMBIGUOUS, params![state::DEAD, DeadReason::Ambiguous.as_str(), now])?;
     transaction.execute("DELETE FROM begun", [])?;
     // Whoever had them died with them: that is counted before they are tried again.
     let counted = i64::from(!is_planted("crash_counted_late"));
@@ -44,18 +56,12 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
             recovered += update.execute(params![seq, QUARANTINE_AFTER, state::QUARANTINED, state::WAITING, counted])?;
         }
     }
-    let poisoned = transaction.execute(
-        "UPDATE task SET state = ?1, wake = 0, dead = ?2, ended = ?3 WHERE state = 4 AND crashes >= ?4",
-        params![state::DEAD, DeadReason::Poison.as_str(), now, DEAD_AFTER],
-    )?;
+    let poisoned = transaction.execute(END_POISON, params![state::DEAD, DeadReason::Poison.as_str(), now, DEAD_AFTER])?;
     let dead = (poisoned + ambiguous) as i64;
     transaction.execute("UPDATE counts SET waiting = waiting - ?1, dead = dead + ?1, epoch = epoch + 1", [dead])?;
     // What waited for a task that is dead now waits no more.
-    transaction.execute_batch(
-        "DELETE FROM chain WHERE seq IN (SELECT chain.seq FROM chain JOIN task ON task.seq = chain.seq WHERE task.state >= 10); \
-         UPDATE task SET state = 5, wake = 1, due = max(1, coalesce((SELECT not_before FROM notification WHERE id = task.notification), 1)) \
-         WHERE state = 6 AND seq IN (SELECT min(seq) FROM chain GROUP BY key);",
-    )?;
+    transaction.execute(LEAVE_CHAINS, [])?;
+    transaction.execute(GO_ON, [])?;
     transaction.execute("DELETE FROM claim", [])?;
     failpoint!("rescue.in_tx");
     transaction.commit()?;
@@ -121,4 +127,22 @@ pub fn read_lanes(db: &Connection) -> rusqlite::Result<Lanes> {
         lanes.insert(row.get(0)?, LaneKey { platform, part: codec::shared(row.get(2)?) });
     }
     Ok(lanes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_reads_no_table_from_end_to_end() {
+        let db = Connection::open_in_memory().expect("it opens");
+        db.execute_batch(include_str!("schema.sql")).expect("it is a schema");
+        for sql in [LEAVE_CHAINS, GO_ON, END_AMBIGUOUS, END_POISON] {
+            let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a plan");
+            let nothing = rusqlite::params_from_iter(std::iter::repeat_n(0, plan.parameter_count()));
+            let steps = plan.query_map(nothing, |row| row.get::<_, String>(3)).expect("its steps");
+            let steps: Vec<_> = steps.map(|step| step.expect("a step")).collect();
+            assert!(!steps.iter().any(|step| step.starts_with("SCAN task")), "{sql}: {steps:?}");
+        }
+    }
 }
