@@ -54,18 +54,21 @@ impl Dispatcher {
         None
     }
 
+    /// Whether the head of a lane's queue has begun.
+    pub(super) fn has_begun(&self, index: usize) -> bool {
+        let lane = &self.lanes[index];
+        lane.is_at_most_once() && lane.queue.front().and_then(|key| self.ledger.get(*key)).is_some_and(|held| held.begun)
+    }
+
     /// Gives back what has begun at the head of a lane that was told to rest: it is not sent for now, and if this process dies
     /// meanwhile it must not count as sent.
     pub(super) fn unload_begun(&mut self, index: usize) {
-        let lane = &mut self.lanes[index];
-        while let Some(key) = lane.queue.pop_front() {
-            if !self.ledger.get(key).is_some_and(|held| held.begun) {
-                lane.queue.push_front(key);
-                break;
-            }
-            let held = self.ledger.remove(key).expect("just found");
-            self.overflow.push((held.lease.token, held.lease.task));
+        while self.has_begun(index) {
+            let lane = &mut self.lanes[index];
             lane.backlog = true;
+            if let Some(held) = lane.queue.pop_front().and_then(|key| self.ledger.remove(key)) {
+                self.overflow.push((held.lease.token, held.lease.task));
+            }
         }
     }
 

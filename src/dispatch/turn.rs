@@ -85,11 +85,10 @@ impl Dispatcher {
                 self.ring.push_front(index);
                 return;
             }
+            let has_begun = self.has_begun(index);
             let lane = &mut self.lanes[index];
             lane.in_ring = false;
             let limits = BatchLimits { batch_size: self.config.batch_size.min(room), linger: self.config.linger, share };
-            let is_begun = |key: &usize| self.ledger.get(*key).is_some_and(|held| held.begun);
-            let has_begun = lane.is_at_most_once() && lane.queue.front().is_some_and(is_begun);
             match lane.readiness(now, limits, has_begun) {
                 Readiness::Ready(count) => {
                     let given = if lane.is_at_most_once() {
@@ -108,9 +107,7 @@ impl Dispatcher {
                 }
                 Readiness::Parked(until) => {
                     lane.runnable_since = None;
-                    if has_begun {
-                        self.unload_begun(index);
-                    }
+                    self.unload_begun(index);
                     let until = self.end_expired(index, until, now, wall);
                     self.park(index, until);
                 }

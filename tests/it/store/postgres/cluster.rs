@@ -1,4 +1,4 @@
-//! Two real processes on one database: they share the work; one is killed, or stopped for long and woken.
+//! Real processes on one database: they share the work; one is killed, or stopped for long and woken; and the command looks on.
 
 use std::{
     collections::HashMap,
@@ -10,9 +10,10 @@ use std::{
 use notifyhub::{
     Hub, Notification,
     clock::{Clock, SystemClock},
-    platforms::testkit::{FakePlatform, FaultServer},
+    platforms::testkit::{Answer, FakePlatform, FaultServer},
     store::{PostgresOptions, PostgresStore},
 };
+use serde_json::Value;
 use tokio::{
     process::{Child, Command},
     runtime::Handle,
@@ -172,4 +173,38 @@ async fn a_process_that_was_stopped_and_wakes_up_late_changes_nothing() {
     let copies: Vec<_> = arrivals.iter().filter(|(_, count)| **count > 1).collect();
     assert!(copies.iter().all(|(id, count)| **count == 2 && before.contains_key(*id)), "only what was under way: {copies:?}");
     tell(&format!("cluster: a stopped node had {had} tasks; {} arrived twice", copies.len()));
+}
+
+/// The rows of a list.
+fn rows(of: &str) -> Vec<Value> {
+    serde_json::from_str(of).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_a_database_is_queued_seen_cancelled_and_requeued_while_it_is_served() {
+    let cluster = Cluster::new().await;
+    let queued = rows(&cluster.desk.run("send --queue -o json --to hook one").out);
+    assert_eq!((&queued[0]["state"], &queued[0]["durability"]), (&"waiting".into(), &"disk".into()));
+    let waiting = rows(&cluster.desk.run("tasks list --state waiting -o json").out);
+    assert_eq!(waiting[0]["notification"], queued[0]["notification"]);
+    let id = queued[0]["notification"].as_str().expect("an id");
+    assert!(cluster.desk.run(&format!("tasks cancel {id}")).out.contains('1'));
+    assert_eq!(rows(&cluster.desk.run("tasks list --state cancelled -o json").out).len(), 1);
+
+    cluster.server.push(Answer::new(400));
+    let _node = cluster.node();
+    assert_eq!(cluster.desk.run("send --queue --to hook two").code, 0);
+    cluster.server.received(1).await;
+    let dead = loop {
+        let dead = rows(&cluster.desk.run("dead list -o json").out);
+        if !dead.is_empty() {
+            break dead;
+        }
+    };
+    let id = dead[0]["task"].as_str().expect("an id");
+    let shown = rows(&cluster.desk.run(&format!("dead show {id}")).out);
+    assert_eq!(shown[0]["attempts"][0]["class"], "invalid_message");
+    assert!(cluster.desk.run(&format!("dead requeue -o json {id}")).out.contains("\"requeued\": 1"));
+    cluster.server.received(2).await;
+    assert_eq!(cluster.desk.run("dead drop --all").code, 1, "there is nothing left");
 }
