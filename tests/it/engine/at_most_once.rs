@@ -102,7 +102,7 @@ async fn what_is_written_down_does_not_wait_for_the_next_allowance() {
 async fn what_is_written_down_on_a_lane_that_is_told_to_rest_counts_as_unsent_again() {
     let (test, store, platform) = once(DeliveryConfig::default()).await;
     let slow_down = SendError::rate_limited("slow down").with_retry_after(Some(Duration::from_secs(60)));
-    platform.push(Reaction::Delay(Duration::from_millis(100), Err(slow_down)));
+    platform.push(Reaction::Delay(Duration::from_secs(2), Err(slow_down)));
     let mut events = test.hub.subscribe();
     test.hub.send(to("once")).await.expect("accepted");
     soon(platform.wait_for(1)).await;
