@@ -111,7 +111,7 @@ impl Lane {
     /// How many tasks may go out now as far as the lane itself knows; its rate limit is asked task by task.
     ///
     /// Only batches that go out in one native call linger: for the others a full batch gains nothing. What `has_begun` at the
-    /// head of the queue has its allowance, and waits for nothing but the lane's rest.
+    /// head of the queue has its allowance and has lingered: it waits for nothing but the lane's rest.
     pub fn readiness(&mut self, now: Instant, limits: BatchLimits, has_begun: bool) -> Readiness {
         let BatchLimits { batch_size, linger, share } = limits;
         let free = self.entry.delivery.max_in_flight.min(share).saturating_sub(self.in_flight);
@@ -124,7 +124,7 @@ impl Lane {
             return Readiness::Parked(until);
         }
         let batch = self.batch_max(batch_size).min(free);
-        if self.queue.len() < batch && self.is_batching() && !linger.is_zero() {
+        if !has_begun && self.queue.len() < batch && self.is_batching() && !linger.is_zero() {
             let until = *self.lingers_until.get_or_insert(now + linger);
             if now < until {
                 return Readiness::Parked(until);

@@ -9,7 +9,8 @@
 //! A process is a node: a row with a deadline by the database's clock. What it has claimed carries its number and a token, and
 //! is its own as long as the node's row is there; every write shows the token. Rows are claimed with `SKIP LOCKED`, so nodes
 //! do not wait for each other. No call needs a session: a pooler that shares connections by transaction may stand between, so
-//! statements have no names; those that run often are routines of the database, which are planned once. Whatever is done can be done twice: a call whose answer was lost is made again.
+//! statements have no names; those that run often are routines of the database, which are planned once. Whatever is done can
+//! be done twice: a call whose answer was lost is made again.
 //!
 //! | file | what it holds |
 //! |---|---|

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use notifyhub::{
     Notification, TaskState,
-    config::{DeliveryConfig, OnAmbiguous, RateWindow},
+    config::{DeliveryConfig, OnAmbiguous, PoolConfig, RateWindow},
     event::EventKind,
-    platforms::contract::SendError,
+    platforms::contract::{Capabilities, SendError},
     task::DeadReason,
     testing::{FakePlatform, MovedClock, Reaction, TestHub},
 };
@@ -15,11 +15,16 @@ use super::{gated_store::GatedStore, soon};
 
 /// A hub with a platform `once` whose tasks must not be sent twice, behind a gated store.
 async fn once(delivery: DeliveryConfig) -> (TestHub, Arc<GatedStore>, FakePlatform) {
+    once_on(FakePlatform::new(), delivery, PoolConfig::default()).await
+}
+
+/// The same with this platform, which delays by the hub's clock.
+async fn once_on(platform: FakePlatform, delivery: DeliveryConfig, pool: PoolConfig) -> (TestHub, Arc<GatedStore>, FakePlatform) {
     let clock = MovedClock::new();
-    let (store, platform) = (GatedStore::new(Arc::new(clock.clone())), FakePlatform::new());
+    let (store, platform) = (GatedStore::new(Arc::new(clock.clone())), platform.with_clock(Arc::new(clock.clone())));
     let delivery = DeliveryConfig { on_ambiguous: OnAmbiguous::Dead, ..delivery };
     let with = |hub: notifyhub::HubBuilder| {
-        hub.clock(Arc::new(clock)).store(store.clone()).platform_with("once", Arc::new(platform.clone()), delivery)
+        hub.clock(Arc::new(clock)).store(store.clone()).pool(pool).platform_with("once", Arc::new(platform.clone()), delivery)
     };
     (TestHub::start_with(with).await.expect("starts"), store, platform)
 }
@@ -109,6 +114,7 @@ async fn what_is_written_down_on_a_lane_that_is_told_to_rest_counts_as_unsent_ag
     store.begin.close();
     test.hub.send(to("once")).await.expect("accepted");
     store.begin.wait_for_call().await;
+    test.clock.advance(Duration::from_secs(2));
     let parked =
         async { while !matches!(events.next().await.expect("open").expect("in time").kind, EventKind::LaneParked { .. }) {} };
     soon(parked).await;
@@ -120,6 +126,18 @@ async fn what_is_written_down_on_a_lane_that_is_told_to_rest_counts_as_unsent_ag
     };
     soon(given_back).await;
     assert_eq!((platform.count(), store.begun()), (1, 2));
+}
+
+#[tokio::test]
+async fn what_is_written_down_does_not_linger_again() {
+    let bulk = FakePlatform::new().with_capabilities(Capabilities { batch_max: 9, ..Default::default() });
+    let pool = PoolConfig { linger: Duration::from_secs(5), ..Default::default() };
+    let (test, store, platform) = once_on(bulk, DeliveryConfig::default(), pool).await;
+    let batch = test.hub.send_all((0..3).map(|_| to("once"))).await.expect("accepted");
+    assert!(soon(test.hub.deliver(to("test"))).await.expect("delivered").all_delivered(), "all have been taken in");
+    test.clock.advance(Duration::from_secs(5));
+    assert!(soon(batch.outcomes(|_| ())).await.expect("known").iter().all(|outcome| outcome.all_delivered()));
+    assert_eq!((platform.batches(), store.begun(), store.released()), (vec![3], 3, 0));
 }
 
 #[tokio::test]
