@@ -11,8 +11,24 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::points::POINTS;
 use crate::command::Desk;
+
+/// The points of the command, in the order a notification comes by them.
+pub const POINTS: [&str; 13] = [
+    "migrate.step",
+    "rescue.in_tx",
+    "accept.parsed",
+    "accept.in_tx",
+    "accept.synced",
+    "accept.answered",
+    "claim.in_tx",
+    "claim.committed",
+    "send.connecting",
+    "send.answered",
+    "complete.in_tx",
+    "complete.committed",
+    "retry.in_tx",
+];
 
 /// How it ends.
 #[derive(Debug, Clone)]

@@ -14,7 +14,9 @@
 
 mod engine;
 mod oracle;
+#[cfg(feature = "failpoints")]
 mod other_points;
+#[cfg(feature = "failpoints")]
 mod points;
 mod sink;
 #[cfg(feature = "failpoints")]

@@ -39,7 +39,6 @@ fn states(desk: &Desk) -> Vec<String> {
     rows.as_array().expect("rows").iter().map(|row| row["state"].as_str().expect("a state").to_owned()).collect()
 }
 
-#[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn death_while_a_dead_letter_is_written_tries_once_more() {
     let server = FaultServer::start().await;
@@ -52,7 +51,6 @@ async fn death_while_a_dead_letter_is_written_tries_once_more() {
     assert_eq!((states(&desk), server.requests().len()), (vec!["dead".to_owned()], 2));
 }
 
-#[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn death_at_the_beginning_of_a_drain_loses_nothing_and_sends_nothing_again() {
     let server = FaultServer::start().await;
@@ -63,7 +61,6 @@ async fn death_at_the_beginning_of_a_drain_loses_nothing_and_sends_nothing_again
     assert_eq!((states(&desk), server.requests().len()), (vec!["delivered".to_owned()], 1));
 }
 
-#[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn death_while_what_is_old_is_forgotten_touches_nothing_that_waits() {
     let server = FaultServer::start().await;

@@ -4,29 +4,11 @@ use std::time::Duration;
 
 use super::{
     Producer, at_most_once, configuration,
-    engine::{Engine, Kill},
+    engine::{Engine, Kill, POINTS},
     oracle::Oracle,
     sink::Sink,
 };
 
-/// The points of the command, in the order a notification comes by them.
-pub const POINTS: [&str; 13] = [
-    "migrate.step",
-    "rescue.in_tx",
-    "accept.parsed",
-    "accept.in_tx",
-    "accept.synced",
-    "accept.answered",
-    "claim.in_tx",
-    "claim.committed",
-    "send.connecting",
-    "send.answered",
-    "complete.in_tx",
-    "complete.committed",
-    "retry.in_tx",
-];
-
-#[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn death_at_any_named_point_loses_nothing() {
     // A task that is under way in five deaths is ended on purpose.
@@ -54,7 +36,6 @@ async fn death_at_any_named_point_loses_nothing() {
     }
 }
 
-#[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_must_not_be_sent_twice_is_not_whenever_its_process_dies() {
     for (point, arrives) in [("begin.in_tx", 1), ("begin.committed", 0), ("send.connecting", 0), ("send.answered", 1)] {
