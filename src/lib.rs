@@ -66,10 +66,10 @@ mod telemetry;
 pub mod testing;
 
 pub use config::Config;
-pub use event::{HealthState, PoolHealth};
+pub use event::{BreakerState, HealthState, PoolHealth};
 pub use hub::{
-    Accepted, AcceptedTask, Batch, Cancellation, DeadLetters, Hub, HubBuilder, HubError, OutcomeError, Progress, ShutdownForced,
-    StartError, Stats, UrlTargets, Workers,
+    Accepted, AcceptedTask, Batch, Cancellation, DeadLetters, Hub, HubBuilder, HubError, Lanes, OutcomeError, Progress,
+    ShutdownForced, StartError, Stats, UrlTargets, Workers,
 };
 pub use notifyhub_platforms::{
     self as platforms, Registry,
@@ -79,7 +79,7 @@ pub use pool::PoolError;
 pub use routing::TargetMistake;
 pub use store::{Counts, Durability};
 pub use task::{Notification, NotificationId, Outcome, PlatformName, Target, TaskId, TaskState, WorkerKey};
-pub use telemetry::{EventStream, Missed, PlatformStats, Scaling, WorkerState, WorkerStats};
+pub use telemetry::{EventStream, LaneStats, Missed, Parked, ParkedBy, PlatformStats, Scaling, WorkerState, WorkerStats};
 
 /// The README's Rust examples are compiled and run with the other doc tests.
 #[cfg(doctest)]

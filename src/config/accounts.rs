@@ -60,11 +60,11 @@ fn platform(table: Value, mut delivery: Value) -> Result<PlatformConfig, String>
     Ok(PlatformConfig { kind, recipient, delivery, settings: Value::Object(settings) })
 }
 
-/// Lays a platform's own keys over those of `[delivery]`. Of its backoff, it may name only a part.
+/// Lays a platform's own keys over those of `[delivery]`. Of its backoff and breaker, it may name only a part.
 fn overlay(below: &mut Value, above: Value) {
     for (key, value) in above.as_object().cloned().into_iter().flatten() {
         match (below.get_mut(&key), value) {
-            (Some(below), value) if key == "backoff" => overlay(below, value),
+            (Some(below), value) if key == "backoff" || key == "breaker" => overlay(below, value),
             (_, value) => below[key] = value,
         }
     }

@@ -18,6 +18,37 @@ pub enum OnAmbiguous {
     Dead,
 }
 
+/// What becomes of the tasks of a platform that refuses its credentials or the account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnUnauthorized {
+    /// The lane is suspended and its tasks are held, until somebody has seen to it; it costs them no attempt.
+    #[default]
+    Hold,
+    /// Each is dead at once.
+    Dead,
+}
+
+/// When a lane whose platform fails is left alone, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BreakerConfig {
+    /// Failures of the platform in a row, after which nothing more is sent; 0 for never. At most 1000. Default: 5.
+    #[schemars(range(max = 1000))]
+    pub failure_threshold: u32,
+    /// How long nothing is sent then, before one task tries whether the platform is back; up to a tenth more. 1 ms to 24 h.
+    /// Default: 60 s.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema", extend("x-max" = "24h"))]
+    pub recovery_timeout: Duration,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self { failure_threshold: 5, recovery_timeout: Duration::from_secs(60) }
+    }
+}
+
 /// How long to wait between attempts: a random time up to `initial * factor^(n-1)`, at most `max` (full jitter).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -75,6 +106,10 @@ pub struct DeliveryConfig {
     pub retry_after_max: Duration,
     /// What becomes of ambiguous attempts. Default: retry.
     pub on_ambiguous: OnAmbiguous,
+    /// What becomes of tasks whose platform refuses its credentials. Default: hold.
+    pub on_unauthorized: OnUnauthorized,
+    /// When a platform that fails is left alone, and for how long.
+    pub breaker: BreakerConfig,
     /// Sends of one lane under way at most, 1 to 65536. Default: 64.
     #[schemars(range(min = 1, max = 65536))]
     pub max_in_flight: usize,
@@ -98,6 +133,8 @@ impl Default for DeliveryConfig {
             backoff: Backoff::default(),
             retry_after_max: Duration::from_secs(24 * 60 * 60),
             on_ambiguous: OnAmbiguous::default(),
+            on_unauthorized: OnUnauthorized::default(),
+            breaker: BreakerConfig::default(),
             max_in_flight: 64,
             lease: Duration::from_secs(45),
             rate_limit: Vec::new(),

@@ -107,7 +107,7 @@ impl Dispatcher {
                     self.overflow.push((token, task));
                 }
             }
-            if failed && self.lanes[lane].rest_until(until) {
+            if failed && self.lanes[lane].gate.rest_until(until) {
                 self.park(lane, until);
             }
             // Others may have come to it meanwhile.

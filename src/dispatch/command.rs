@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::dispatcher::Dispatcher;
+use tokio::sync::oneshot;
+
+use super::{LaneOrder, dispatcher::Dispatcher};
 use crate::{
     config::{Affinity, Strategy},
-    task::TaskId,
+    task::{PlatformName, TaskId},
+    telemetry::LaneStats,
 };
 
 /// What the hub asks of the dispatcher.
@@ -23,6 +26,10 @@ pub enum Command {
     Specialise(u32, Option<Arc<Affinity>>),
     /// How the lanes stand is to be shown on the board.
     ShowLanes,
+    /// How each lane stands is asked.
+    Lanes(oneshot::Sender<Vec<LaneStats>>),
+    /// What a person says about all lanes of a platform.
+    Order(PlatformName, LaneOrder, oneshot::Sender<()>),
 }
 
 impl Dispatcher {
@@ -35,6 +42,12 @@ impl Dispatcher {
             Command::Weigh(slot, weight) => self.roster.weigh(slot, weight),
             Command::Specialise(slot, affinity) => self.roster.specialise(slot, affinity),
             Command::ShowLanes => self.show_lanes(),
+            // Whoever asked may be gone.
+            Command::Lanes(answer) => drop(answer.send(self.lane_stats())),
+            Command::Order(platform, order, done) => {
+                self.order_lanes(&platform, order);
+                let _ = done.send(());
+            }
         }
     }
 }

@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::dispatcher::Dispatcher;
+use super::{dispatcher::Dispatcher, gate::Bar};
+use crate::telemetry::{LaneStats, Parked, ParkedBy};
 
 /// A full pool is looked at this often at most: it costs a step per lane.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -45,8 +46,11 @@ impl Dispatcher {
     pub(super) fn show_lanes(&self) {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         for (_, lane) in &self.lanes {
-            lane.tally.lanes.waiting.store(0, Relaxed);
-            lane.tally.lanes.oldest_ms.store(0, Relaxed);
+            let shown = &lane.tally.lanes;
+            shown.waiting.store(0, Relaxed);
+            shown.oldest_ms.store(0, Relaxed);
+            shown.limit.store(0, Relaxed);
+            shown.breakers.iter().for_each(|count| count.store(0, Relaxed));
         }
         for (_, lane) in &self.lanes {
             let shown = &lane.tally.lanes;
@@ -54,7 +58,35 @@ impl Dispatcher {
                 lane.queue.front().and_then(|key| self.ledger.get(*key)).map_or(Duration::ZERO, |held| held.waited(now, wall));
             shown.waiting.fetch_add(lane.queue.len() as u64, Relaxed);
             shown.oldest_ms.fetch_max(oldest.as_millis() as u64, Relaxed);
-            shown.limit.store(lane.entry.delivery.max_in_flight as u64, Relaxed);
+            shown.limit.fetch_max(lane.limit() as u64, Relaxed);
+            shown.count_breaker(lane.gate.breaker());
         }
     }
+
+    /// How each lane stands.
+    pub(super) fn lane_stats(&self) -> Vec<LaneStats> {
+        let now = self.clock.now();
+        let stats = self.lanes.iter().map(|(_, lane)| LaneStats {
+            platform: lane.key.platform.clone(),
+            part: lane.key.part.clone(),
+            breaker: lane.gate.breaker(),
+            waiting: lane.queue.len(),
+            in_flight: lane.in_flight,
+            limit: lane.limit(),
+            backlog: lane.backlog,
+            parked: lane.gate.bar(now, false).map(|bar| parked(bar, now)),
+        });
+        stats.collect()
+    }
+}
+
+fn parked(bar: Bar, now: Instant) -> Parked {
+    let by = match bar {
+        Bar::Paused => ParkedBy::Paused,
+        Bar::Open(_) => ParkedBy::Breaker,
+        Bar::Suspended(_) => ParkedBy::Suspended,
+        Bar::Rests(_) => ParkedBy::RetryAfter,
+        Bar::Limited(_) => ParkedBy::RateLimit,
+    };
+    Parked { by, left: bar.until().map(|until| until.saturating_duration_since(now)) }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{BinaryHeap, HashMap, HashSet, VecDeque},
     pin::{Pin, pin},
     sync::Arc,
     time::Instant,
@@ -60,6 +60,8 @@ pub struct Dispatcher {
     pub(super) parked: BinaryHeap<Reverse<(Instant, usize)>>,
     /// Until when whole platforms rest: lanes that are made later rest with them.
     pub(super) platform_rests: HashMap<PlatformName, Instant>,
+    /// Platforms of which a person said that nothing is to be sent.
+    pub(super) paused: HashSet<PlatformName>,
     pub(super) ledger: Ledger,
     pub(super) roster: Roster,
     pub(super) worker_capacity: usize,
@@ -133,6 +135,7 @@ impl Dispatcher {
             ring: VecDeque::new(),
             parked: BinaryHeap::new(),
             platform_rests: HashMap::new(),
+            paused: HashSet::new(),
             ledger: Ledger::default(),
             settler: Settler::new(desk),
             held_max,

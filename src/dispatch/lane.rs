@@ -7,10 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::gate::Gate;
 use crate::{
     clock::Clock,
     config::{DeliveryConfig, OnAmbiguous, RateWindow},
-    policy::RateLimiter,
+    event::BreakerState,
     routing::PlatformEntry,
     task::LaneKey,
     telemetry::PlatformTally,
@@ -18,6 +19,12 @@ use crate::{
 
 /// A lane with a rate limit holds what it may send in this time.
 const SOON: Duration = Duration::from_secs(2);
+
+/// A lane that is paused looks at what has expired on it this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// What a lane holds at most that tries whether its platform is back.
+const PROBES_HELD: usize = 4;
 
 /// A send's part of the average time is one in so many.
 const AVERAGE_OVER: u64 = 32;
@@ -44,12 +51,9 @@ pub struct Lane {
     pub tally: Arc<PlatformTally>,
     /// Its earliest place among the parked lanes.
     pub parked_until: Option<Instant>,
-    limiter: RateLimiter,
+    /// Whether it may send.
+    pub gate: Gate,
     held_max: usize,
-    /// Until when it was told to rest.
-    rests_until: Option<Instant>,
-    /// Until when its rate limit lets nothing more go.
-    limited_until: Option<Instant>,
     lingers_until: Option<Instant>,
     /// Since when nothing but a worker was missing for its first task to be sent; `None` while something else was.
     pub runnable_since: Option<Instant>,
@@ -84,7 +88,7 @@ pub enum Readiness {
 impl Lane {
     /// An idle lane.
     pub fn new(key: LaneKey, entry: Arc<PlatformEntry>, tally: Arc<PlatformTally>, clock: Arc<dyn Clock>) -> Self {
-        let limiter = RateLimiter::new(&entry.delivery.rate_limit, clock);
+        let gate = Gate::new(&entry.delivery, clock);
         let hash = stable_hash(&key);
         let (queue, in_flight, held_max) = (VecDeque::new(), 0, held_max(&entry.delivery));
         Self {
@@ -98,10 +102,8 @@ impl Lane {
             backlog: false,
             tally,
             parked_until: None,
-            limiter,
+            gate,
             held_max,
-            rests_until: None,
-            limited_until: None,
             lingers_until: None,
             runnable_since: None,
             average_nanos: 0,
@@ -114,14 +116,13 @@ impl Lane {
     /// head of the queue has its allowance and has lingered: it waits for nothing but the lane's rest.
     pub fn readiness(&mut self, now: Instant, limits: BatchLimits, has_begun: bool) -> Readiness {
         let BatchLimits { batch_size, linger, share } = limits;
-        let free = self.entry.delivery.max_in_flight.min(share).saturating_sub(self.in_flight);
+        if let Some(bar) = self.gate.bar(now, has_begun).filter(|_| !self.queue.is_empty()) {
+            return Readiness::Parked(bar.until().unwrap_or(now + LOOK_AGAIN));
+        }
+        let free = self.gate.free(self.entry.delivery.max_in_flight.min(share), self.in_flight);
         if self.queue.is_empty() || free == 0 {
             self.lingers_until = None;
             return Readiness::Waiting;
-        }
-        let until = if has_begun { self.rests_until } else { self.rests_until.max(self.limited_until) };
-        if let Some(until) = until.filter(|until| now < *until) {
-            return Readiness::Parked(until);
         }
         let batch = self.batch_max(batch_size).min(free);
         if !has_begun && self.queue.len() < batch && self.is_batching() && !linger.is_zero() {
@@ -132,6 +133,11 @@ impl Lane {
         }
         self.lingers_until = None;
         Readiness::Ready(batch.min(self.queue.len()))
+    }
+
+    /// Sends that may be under way at this moment.
+    pub fn limit(&self) -> usize {
+        self.gate.free(self.entry.delivery.max_in_flight, 0)
     }
 
     /// Whether its tasks must not be sent twice, even if this process dies.
@@ -159,28 +165,9 @@ impl Lane {
         (took.saturating_mul(1000) / average.max(1)).min(u64::from(u32::MAX)) as u32
     }
 
-    /// Takes the rate limit's allowance for one task, or waits until there is some: returns until when.
-    pub fn take_allowance(&mut self) -> Result<(), Instant> {
-        self.limiter.take().inspect_err(|until| self.limited_until = Some(*until))
-    }
-
-    /// Sends nothing before `until`. False if it rests at least that long already.
-    pub fn rest_until(&mut self, until: Instant) -> bool {
-        let later = self.rests_until.is_none_or(|other| other < until);
-        if later {
-            self.rests_until = Some(until);
-        }
-        later
-    }
-
-    /// Until when it sends nothing, if it does not at `now`: it was told to rest, or its rate limit is used up.
-    pub fn resting_until(&self, now: Instant) -> Option<Instant> {
-        self.rests_until.max(self.limited_until).filter(|until| now < *until)
-    }
-
-    /// Whether it rests at `now`.
+    /// Whether it sends nothing at `now`.
     pub fn is_resting(&self, now: Instant) -> bool {
-        self.resting_until(now).is_some()
+        self.gate.bar(now, false).is_some()
     }
 
     /// How many more tasks it can take, queued and in flight together.
@@ -188,7 +175,12 @@ impl Lane {
         if self.is_resting(now) {
             return 0;
         }
-        self.held_max.saturating_sub(self.queue.len() + self.in_flight)
+        let held = self.queue.len() + self.in_flight;
+        let room = self.held_max.saturating_sub(held);
+        match self.gate.breaker() {
+            BreakerState::Closed => room,
+            _ => room.min(self.gate.free(PROBES_HELD, held)),
+        }
     }
 
     /// Whether it holds as many tasks as it may.
@@ -198,7 +190,11 @@ impl Lane {
 
     /// Whether it should be refilled from the store.
     pub fn wants_more(&self, now: Instant) -> bool {
-        self.backlog && !self.is_resting(now) && self.queue.len() + self.in_flight <= self.held_max / 2
+        let enough = match self.gate.breaker() {
+            BreakerState::Closed => self.held_max.div_ceil(2),
+            _ => 1,
+        };
+        self.backlog && self.credit(now) >= enough
     }
 }
 

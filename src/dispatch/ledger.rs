@@ -17,6 +17,8 @@ pub struct Held {
     pub with: Option<(WorkerKey, u64)>,
     /// Since when it is held.
     pub since: Instant,
+    /// Whether it was given to a worker to see whether its platform is back.
+    pub probe: bool,
     /// Whether it must not be tried again.
     pub cancelled: bool,
     /// Whether it is written down that sending it begins; asked where it must not be sent twice.
@@ -45,7 +47,7 @@ pub struct Ledger {
 impl Ledger {
     /// Writes a task in, queued on `lane`.
     pub fn insert(&mut self, lease: Lease, lane: usize, now: Instant) -> usize {
-        self.held.insert(Held { lease, lane, with: None, since: now, cancelled: false, begun: false })
+        self.held.insert(Held { lease, lane, with: None, since: now, probe: false, cancelled: false, begun: false })
     }
 
     /// A held task.

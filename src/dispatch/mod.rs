@@ -12,9 +12,11 @@
 //! | `command` | what the hub asks of it |
 //! | `turn` | giving work out: runnable lanes form batches |
 //! | `beginnings` | what must not be sent twice: that it begins is written down first |
-//! | `outcomes` | taking outcomes in: verdicts, parking, lost workers |
+//! | `outcomes` | taking outcomes in: verdicts, lost workers |
+//! | `parking` | lanes that may not send: rests, breakers, what a person said |
 //! | `claims` | how much is claimed from the store, and when |
 //! | `demand` | what is told of waiting tasks: to the scaler, and on the board |
+//! | `gate` | whether a lane may send now: its limits, its breaker, what it was told |
 //! | `lane` | [`Lane`](lane::Lane): one road, its queue and its limits |
 //! | `ledger` | every task this process holds |
 //! | `settler` | writes outcomes in groups, then tells events and waiting callers |
@@ -25,9 +27,11 @@ mod claims;
 mod command;
 mod demand;
 mod dispatcher;
+mod gate;
 mod lane;
 mod ledger;
 mod outcomes;
+mod parking;
 mod parts;
 mod replies;
 mod settler;
@@ -36,5 +40,6 @@ mod turn;
 
 pub use command::Command;
 pub use dispatcher::Dispatcher;
+pub use parking::LaneOrder;
 pub use parts::DispatcherParts;
 pub use replies::{Replies, Waiter};

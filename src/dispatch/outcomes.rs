@@ -9,7 +9,6 @@ use notifyhub_platforms::contract::{ErrorKind, LimitScope, SendError};
 
 use super::{claims::held_max, dispatcher::Dispatcher, ledger::Held};
 use crate::{
-    event::EventKind,
     policy::{Judgement, judge},
     pool::{Done, FinishedSend, PoolEvent},
     store::{Lease, Settlement},
@@ -68,6 +67,7 @@ impl Dispatcher {
             config: &lane.entry.delivery,
             counted: held.lease.counted,
             tries: held.lease.tries + 1,
+            probe: held.probe,
             expires_at: held.lease.task.head.expires_at,
             cancelled: held.cancelled,
             now: wall,
@@ -86,6 +86,7 @@ impl Dispatcher {
             Ok(receipt) => self.rest(held.lane, receipt.rest, LimitScope::Lane, now),
             Err(error) => self.rest(held.lane, asked_to_wait(error), error.scope(), now),
         }
+        self.learn_from(&held, &done, now);
         self.claim_wanted |= self.lanes[held.lane].wants_more(now);
         self.ready(held.lane);
         let attempt = Attempt {
@@ -100,27 +101,6 @@ impl Dispatcher {
         self.settler.push(Settlement { token, task, attempt: Some(attempt), disposition });
     }
 
-    /// Lets a lane, or all lanes of its platform, rest as long as the platform asked for.
-    fn rest(&mut self, index: usize, asked: Option<Duration>, scope: LimitScope, now: Instant) {
-        let Some(wait) = asked.filter(|_| scope != LimitScope::Target) else { return };
-        let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
-        let Some(until) = now.checked_add(wait) else { return };
-        let mut resting = vec![index];
-        if scope == LimitScope::Platform {
-            let platform = self.lanes[index].key.platform.clone();
-            resting = self.lanes.iter().filter(|(_, lane)| lane.key.platform == platform).map(|(index, _)| index).collect();
-            let rests = self.platform_rests.entry(platform).or_insert(until);
-            *rests = until.max(*rests);
-        }
-        for index in resting {
-            if self.lanes[index].rest_until(until) {
-                self.park(index, until);
-                let key = self.lanes[index].key.clone();
-                self.events.publish(|| (None, EventKind::LaneParked { lane: key, wait }));
-            }
-        }
-    }
-
     /// Sorts out what a lost worker had: what it had not begun goes back to the head of its lane, what it had begun may
     /// have been sent.
     fn take_lost(&mut self, worker: WorkerKey, why: &str) {
@@ -130,7 +110,8 @@ impl Dispatcher {
             if job > begun {
                 self.requeue(key);
             } else if let Some(held) = self.ledger.remove(key) {
-                let error = SendError::ambiguous(format!("worker {worker} was lost: {why}"));
+                // Which says nothing of the platform.
+                let error = SendError::ambiguous(format!("worker {worker} was lost: {why}")).with_scope(LimitScope::Target);
                 let done = Done { key, started: now, took: Duration::ZERO, result: Err(error) };
                 self.conclude(held, worker, wall, done, (now, wall));
             }
@@ -144,6 +125,9 @@ impl Dispatcher {
         let lane = &mut self.lanes[index];
         lane.in_flight -= 1;
         lane.tally.in_flight.fetch_sub(1, Relaxed);
+        if std::mem::take(&mut held.probe) {
+            lane.gate.takes_back();
+        }
         if cancelled {
             self.end_queued(key, Disposition::Cancelled);
         } else {

@@ -1,7 +1,6 @@
 //! Giving work out: lanes that may send form batches, and batches go to workers.
 
 use std::{
-    cmp::Reverse,
     sync::atomic::Ordering::Relaxed,
     time::{Instant, SystemTime},
 };
@@ -45,8 +44,9 @@ impl Dispatcher {
         let entry = self.directory.load().platforms.get(&key.platform)?.clone();
         let tally = self.board.platform(&key.platform);
         let index = self.lanes.insert(Lane::new(key.clone(), entry, tally, self.clock.clone()));
+        self.lanes[index].gate.paused = self.paused.contains(&key.platform);
         if let Some(until) = self.platform_rests.get(&key.platform).copied() {
-            self.lanes[index].rest_until(until);
+            self.lanes[index].gate.rest_until(until);
             self.park(index, until);
         }
         self.lane_of.insert(key.clone(), index);
@@ -86,6 +86,7 @@ impl Dispatcher {
                 return;
             }
             let has_begun = self.has_begun(index);
+            self.look(index, now);
             let lane = &mut self.lanes[index];
             lane.in_ring = false;
             let limits = BatchLimits { batch_size: self.config.batch_size.min(room), linger: self.config.linger, share };
@@ -150,10 +151,12 @@ impl Dispatcher {
             return false;
         };
         lane.in_flight += keys.len();
+        let probe = lane.gate.gives(keys.len());
         lane.tally.in_flight.fetch_add(keys.len() as u64, Relaxed);
         lane.tally.batches.record_size(keys.len());
         for key in keys {
-            self.ledger.get_mut(key).expect("what queues is in the ledger").with = Some(given);
+            let held = self.ledger.get_mut(key).expect("what queues is in the ledger");
+            (held.with, held.probe) = (Some(given), probe);
         }
         true
     }
@@ -172,7 +175,7 @@ impl Dispatcher {
                 break;
             } else if held.lease.task.head.is_expired(wall) {
                 self.end_queued(key, Disposition::Expired);
-            } else if let Err(until) = lane.take_allowance() {
+            } else if let Err(until) = lane.gate.take_allowance() {
                 lane.queue.push_front(key);
                 self.park(index, until);
                 break;
@@ -181,57 +184,6 @@ impl Dispatcher {
             }
         }
         keys
-    }
-
-    /// Ends what has expired on a lane that may not send before `until`; returns when the lane is to be looked at next.
-    fn end_expired(&mut self, index: usize, until: Instant, now: Instant, wall: SystemTime) -> Instant {
-        let (mut next, mut expired) = (until, Vec::new());
-        let ledger = &self.ledger;
-        self.lanes[index].queue.retain(|key| {
-            let held = ledger.get(*key).expect("what queues is in the ledger");
-            let Some(expires_at) = held.lease.task.head.expires_at else { return true };
-            match expires_at.duration_since(wall).ok().filter(|left| !left.is_zero()) {
-                Some(left) => next = next.min(now.checked_add(left).unwrap_or(next)),
-                None => expired.push(*key),
-            }
-            expired.last() != Some(key)
-        });
-        expired.into_iter().for_each(|key| self.end_queued(key, Disposition::Expired));
-        next
-    }
-
-    /// Lets a lane come back at `until`, unless it comes back earlier anyway: then it is looked at again. Whatever rests is
-    /// parked, even if nothing queues on it: it may have a backlog.
-    pub(super) fn park(&mut self, index: usize, until: Instant) {
-        let lane = &mut self.lanes[index];
-        if lane.parked_until.is_none_or(|parked| until < parked) {
-            lane.parked_until = Some(until);
-            self.parked.push(Reverse((until, index)));
-        }
-    }
-
-    /// Puts lanes whose time has come back into the ring.
-    fn unpark(&mut self, now: Instant) {
-        while let Some(Reverse((until, index))) = self.parked.peek().copied() {
-            if until > now {
-                break;
-            }
-            self.parked.pop();
-            let lane = &mut self.lanes[index];
-            if lane.parked_until != Some(until) {
-                continue; // it came back earlier
-            }
-            lane.parked_until = None;
-            self.claim_wanted |= lane.wants_more(now);
-            match lane.resting_until(now) {
-                Some(until) if lane.queue.is_empty() => self.park(index, until),
-                _ => self.ready(index),
-            }
-        }
-        if self.next_due.is_some_and(|due| due <= now) {
-            self.next_due = None;
-            self.claim_wanted = true;
-        }
     }
 
     /// Ends tasks that somebody cancelled: those that queue at once, those under way after their attempt.

@@ -1,6 +1,7 @@
 //! What happens in a hub, as broadcast to whoever listens.
 
 mod health;
+mod lane;
 mod scaling;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 use notifyhub_platforms::contract::SendError;
 
 pub use health::{HealthState, PoolHealth, Suspicion};
+pub use lane::BreakerState;
 pub use scaling::{Decision as ScaleDecision, Reason as ScaleReason};
 
 use crate::task::{CorrelationId, DeadReason, LaneKey, NotificationId, PlatformName, TaskId, WorkerKey};
@@ -94,6 +96,22 @@ pub enum EventKind {
         lane: LaneKey,
         /// For how long.
         wait: Duration,
+    },
+    /// A lane's circuit breaker stands otherwise than before.
+    BreakerChanged {
+        /// Which lane.
+        lane: LaneKey,
+        /// How it stands now.
+        state: BreakerState,
+        /// Why, in words.
+        why: Arc<str>,
+    },
+    /// A person said that nothing more is to be sent to a platform for now, or that it is again.
+    PlatformPaused {
+        /// Which.
+        platform: PlatformName,
+        /// Whether nothing is sent.
+        paused: bool,
     },
     /// A worker started.
     WorkerStarted {

@@ -72,6 +72,8 @@ impl Bounds {
         self.duration("backoff.initial", backoff.initial, long.clone());
         self.duration("backoff.max", backoff.max, backoff.initial..=duration::DURATION_MAX);
         self.number("backoff.factor_permille", backoff.factor_permille as usize, 1000..=1_000_000);
+        self.number("breaker.failure_threshold", delivery.breaker.failure_threshold as usize, 0..=1000);
+        self.duration("breaker.recovery_timeout", delivery.breaker.recovery_timeout, MILLISECOND..=24 * HOUR);
         for window in &delivery.rate_limit {
             self.duration("rate_limit.per", window.per, Duration::from_nanos(1)..=duration::DURATION_MAX);
             self.number("rate_limit.burst", window.burst.get() as usize, 1..=window.count.get() as usize);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Accounts, Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig, StoreKind},
+    config::{Accounts, Config, DeliveryConfig, OnUnauthorized, PlatformConfig, PoolConfig, StoreConfig, StoreKind},
     routing::{Directory, PlatformEntry, SharedDirectory},
     store::Store,
     task::{PlatformName, Target},
@@ -123,6 +123,14 @@ impl HubBuilder {
     #[must_use]
     pub fn delivery(mut self, delivery: DeliveryConfig) -> Self {
         self.config.delivery = delivery;
+        self
+    }
+
+    /// What becomes of tasks whose platform refuses us, whatever the configuration says of it.
+    #[must_use]
+    pub(crate) fn on_unauthorized(mut self, what: OnUnauthorized) -> Self {
+        let platforms = self.config.platforms.values_mut().map(|platform| &mut platform.delivery);
+        platforms.chain([&mut self.config.delivery]).for_each(|delivery| delivery.on_unauthorized = what);
         self
     }
 

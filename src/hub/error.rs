@@ -43,6 +43,14 @@ pub enum HubError {
     /// It was accepted, but its outcome cannot be had.
     #[error(transparent)]
     Outcome(#[from] OutcomeError),
+    /// There is no platform of this name.
+    #[error("no platform `{name}`; there are: {}", known.iter().map(PlatformName::as_str).collect::<Vec<_>>().join(", "))]
+    NoSuchPlatform {
+        /// The name.
+        name: PlatformName,
+        /// Those there are.
+        known: Vec<PlatformName>,
+    },
     /// The hub is shutting down.
     #[error("the hub is shutting down and accepts nothing more")]
     ShuttingDown,

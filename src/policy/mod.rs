@@ -4,12 +4,15 @@
 //! |---|---|
 //! | `retry` | what becomes of a task after an attempt |
 //! | `backoff` | how long it waits before the next one |
+//! | `breaker` | whether a platform is left alone because it fails or refuses |
 //! | `rate_limit` | whether a lane may send now, and if not, when |
 
 mod backoff;
+mod breaker;
 mod rate_limit;
 mod retry;
 
 pub use backoff::full_jitter;
+pub use breaker::{Breaker, Sign, probe_wait_max};
 pub use rate_limit::RateLimiter;
 pub use retry::{Judgement, judge};

@@ -6,18 +6,19 @@
 //! | rate limited | waits as long as it was asked to; costs no attempt |
 //! | unavailable, unexpected | waits by backoff, or as long as it was asked to if that is longer |
 //! | ambiguous | the same, or is dead where the platform says `on_ambiguous = "dead"` |
-//! | invalid message, invalid recipient, unauthorized | is dead |
+//! | unauthorized | is held until the lane goes on, which costs no attempt; or is dead, where the platform says `on_unauthorized = "dead"` or one recipient is meant |
+//! | invalid message, invalid recipient | is dead |
 //!
-//! Whatever would wait beyond `expires_at` is expired, and what is out of attempts is dead.
+//! What a breaker let go to see whether its platform is back costs no attempt if it fails. Whatever would wait beyond `expires_at` is expired, and what is out of attempts is dead.
 
 use std::time::{Duration, SystemTime};
 
 use notifyhub_platforms::contract::{ErrorKind, Receipt, SendError};
 use rand::Rng;
 
-use super::full_jitter;
+use super::{Sign, full_jitter, probe_wait_max};
 use crate::{
-    config::{DeliveryConfig, OnAmbiguous},
+    config::{DeliveryConfig, OnAmbiguous, OnUnauthorized},
     task::{DeadReason, Disposition},
 };
 
@@ -41,6 +42,8 @@ pub struct Judgement<'a> {
     pub tries: u32,
     /// When the notification expires.
     pub expires_at: Option<SystemTime>,
+    /// Whether it was a probe: sent to see whether its platform is back.
+    pub probe: bool,
     /// Whether somebody cancelled it while the attempt was under way.
     pub cancelled: bool,
     /// The wall clock.
@@ -53,7 +56,8 @@ pub fn judge(result: &Result<Receipt, SendError>, case: Judgement<'_>, rng: &mut
         Ok(_) => return Disposition::Delivered,
         Err(error) => error,
     };
-    if !error.is_retryable() {
+    let is_held = Sign::of(result) == Sign::Refuses && case.config.on_unauthorized == OnUnauthorized::Hold;
+    if !error.is_retryable() && !is_held {
         return Disposition::Dead(DeadReason::Refused(error.kind()));
     }
     if error.is_ambiguous() && case.config.on_ambiguous == OnAmbiguous::Dead {
@@ -62,12 +66,21 @@ pub fn judge(result: &Result<Receipt, SendError>, case: Judgement<'_>, rng: &mut
     if case.cancelled {
         return Disposition::Cancelled;
     }
-    let counts = error.kind() != ErrorKind::RateLimited;
+    let counts = error.kind() != ErrorKind::RateLimited && !is_held && !case.probe;
     let failed = case.counted + u32::from(counts);
-    if failed >= case.config.max_attempts || case.tries >= case.config.max_attempts.saturating_mul(TRIES_PER_ATTEMPT_MAX) {
+    let is_bounded = !is_held && !case.probe;
+    let tries_max = case.config.max_attempts.saturating_mul(TRIES_PER_ATTEMPT_MAX);
+    if failed >= case.config.max_attempts || (is_bounded && case.tries >= tries_max) {
         return Disposition::Dead(DeadReason::OutOfAttempts);
     }
-    let due = case.now.checked_add(wait(error, case.config, failed, rng)).unwrap_or(case.now);
+    let wait = match () {
+        () if is_held => Duration::ZERO,
+        () if case.probe => {
+            wait(error, case.config, case.tries, rng).min(probe_wait_max(&case.config.breaker).max(asked(error, case.config)))
+        }
+        () => wait(error, case.config, failed, rng),
+    };
+    let due = case.now.checked_add(wait).unwrap_or(case.now);
     if case.expires_at.is_some_and(|expires_at| due >= expires_at) {
         return Disposition::Expired;
     }
@@ -76,16 +89,21 @@ pub fn judge(result: &Result<Receipt, SendError>, case: Judgement<'_>, rng: &mut
 
 /// How long to wait: what the platform asked for (clamped) is a floor, never cut short.
 fn wait(error: &SendError, config: &DeliveryConfig, failed: u32, rng: &mut impl Rng) -> Duration {
-    let asked = error.retry_after().map(|wait| wait.min(config.retry_after_max));
-    match (error.kind(), asked) {
-        (ErrorKind::RateLimited, Some(asked)) => asked.max(RATE_LIMITED_WAIT_MIN),
+    match (error.kind(), error.retry_after()) {
+        (ErrorKind::RateLimited, Some(_)) => asked(error, config).max(RATE_LIMITED_WAIT_MIN),
         (ErrorKind::RateLimited, None) => RATE_LIMITED_WAIT.max(full_jitter(&config.backoff, failed.max(1), rng)),
-        (_, asked) => full_jitter(&config.backoff, failed, rng).max(asked.unwrap_or_default()),
+        (_, _) => full_jitter(&config.backoff, failed.max(1), rng).max(asked(error, config)),
     }
+}
+
+/// How long the platform asked to wait, as far as that is obeyed.
+fn asked(error: &SendError, config: &DeliveryConfig) -> Duration {
+    error.retry_after().unwrap_or_default().min(config.retry_after_max)
 }
 
 #[cfg(test)]
 mod tests {
+    use notifyhub_platforms::contract::LimitScope;
     use rand::{SeedableRng, rngs::SmallRng};
 
     use super::*;
@@ -95,7 +113,8 @@ mod tests {
     fn after(error: SendError, change: impl FnOnce(&mut Judgement<'_>, &mut DeliveryConfig)) -> Disposition {
         let mut config = DeliveryConfig::default();
         let probe = DeliveryConfig::default();
-        let mut case = Judgement { config: &probe, counted: 0, tries: 1, expires_at: None, cancelled: false, now: NOW };
+        let mut case =
+            Judgement { config: &probe, counted: 0, tries: 1, expires_at: None, probe: false, cancelled: false, now: NOW };
         change(&mut case, &mut config);
         let case = Judgement { config: &config, ..case };
         judge(&Err(error), case, &mut SmallRng::seed_from_u64(7))
@@ -104,16 +123,41 @@ mod tests {
     #[test]
     fn a_receipt_delivers_whatever_else_happened() {
         let config = DeliveryConfig::default();
-        let case = Judgement { config: &config, counted: 99, tries: 99, expires_at: Some(NOW), cancelled: true, now: NOW };
+        let case =
+            Judgement { config: &config, counted: 99, tries: 99, expires_at: Some(NOW), probe: true, cancelled: true, now: NOW };
         assert_eq!(judge(&Ok(Receipt::accepted()), case, &mut SmallRng::seed_from_u64(7)), Disposition::Delivered);
     }
 
     #[test]
     fn what_can_never_succeed_is_dead_at_once() {
-        for kind in [ErrorKind::InvalidMessage, ErrorKind::InvalidRecipient, ErrorKind::Unauthorized] {
-            let disposition = after(SendError::new(kind, "no"), |_, _| ());
+        for kind in [ErrorKind::InvalidMessage, ErrorKind::InvalidRecipient] {
+            let disposition = after(SendError::new(kind, "no"), |case, _| case.probe = true);
             assert_eq!(disposition, Disposition::Dead(DeadReason::Refused(kind)));
         }
+    }
+
+    #[test]
+    fn refused_credentials_hold_a_task_unless_one_recipient_is_meant_or_death_is_asked_for() {
+        let refused = || SendError::unauthorized("bad token");
+        let held = after(refused(), |case, _| (case.counted, case.tries) = (19, 100_000));
+        assert_eq!(held, Disposition::Retry { due: NOW, counts: false });
+        let dead = Disposition::Dead(DeadReason::Refused(ErrorKind::Unauthorized));
+        assert_eq!(after(refused(), |_, config| config.on_unauthorized = OnUnauthorized::Dead), dead);
+        assert_eq!(after(refused().with_scope(LimitScope::Target), |_, _| ()), dead);
+        assert_eq!(after(refused(), |case, _| case.cancelled = true), Disposition::Cancelled);
+        assert_eq!(after(refused(), |case, _| case.expires_at = Some(NOW)), Disposition::Expired);
+    }
+
+    #[test]
+    fn a_probe_that_fails_costs_no_attempt_and_waits_for_minutes_at_most() {
+        for tries in [1, 10, 100_000] {
+            let probe = after(SendError::unavailable("x"), |case, _| (case.probe, case.counted, case.tries) = (true, 19, tries));
+            let Disposition::Retry { due, counts: false } = probe else { panic!("{probe:?}") };
+            assert!(due <= NOW + Duration::from_secs(600), "{due:?}");
+        }
+        let asked = SendError::unavailable("x").with_retry_after(Some(Duration::from_secs(3600)));
+        let probe = after(asked, |case, _| case.probe = true);
+        assert_eq!(probe, Disposition::Retry { due: NOW + Duration::from_secs(3600), counts: false });
     }
 
     #[test]

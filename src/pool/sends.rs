@@ -19,7 +19,7 @@ use std::{
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use notifyhub_platforms::{
     Platform,
-    contract::{Envelope, Receipt, SendError},
+    contract::{Envelope, LimitScope, Receipt, SendError},
 };
 use pin_project_lite::pin_project;
 
@@ -224,7 +224,7 @@ impl<F: Future<Output = Answer>> Future for Sending<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Finished> {
         let mut sending = self.project();
         let answer = if *sending.lapsed {
-            Err(SendError::unavailable("not sent: its lease would have run out meanwhile"))
+            Err(SendError::unavailable("not sent: its lease would have run out meanwhile").with_scope(LimitScope::Target))
         } else if *sending.overdue {
             Err(SendError::ambiguous("no answer within the timeout"))
         } else {
@@ -251,7 +251,8 @@ impl<F: Future<Output = Answer>> Future for Sending<F> {
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> SendError {
-    SendError::ambiguous(format!("the adapter panicked: {}", panic_text(panic)))
+    // Which says nothing of the platform.
+    SendError::ambiguous(format!("the adapter panicked: {}", panic_text(panic))).with_scope(LimitScope::Target)
 }
 
 /// What a panic said.

@@ -11,6 +11,7 @@
 //! | `metrics` | the same as metrics, for recorders and for Prometheus |
 //! | `cell`, `current` | [`WorkerCell`]: what one worker shows of itself |
 //! | `pace` | how fast a worker is of late |
+//! | `lane_stats` | [`LaneStats`]: how one lane stands |
 //! | `worker_stats` | [`WorkerStats`]: the same as it is handed out |
 
 mod audience;
@@ -20,6 +21,7 @@ mod cell;
 mod current;
 mod events;
 mod histogram;
+mod lane_stats;
 mod metrics;
 mod pace;
 mod place;
@@ -34,6 +36,7 @@ pub use broadcaster::Broadcaster;
 pub use cell::WorkerCell;
 pub use current::CurrentSend;
 pub use events::EventBus;
+pub use lane_stats::{LaneStats, Parked, ParkedBy};
 #[cfg(feature = "server")]
 pub use metrics::{Kind, NAMES};
 pub use metrics::{Publisher, prometheus};

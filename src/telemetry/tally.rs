@@ -12,7 +12,10 @@ use notifyhub_platforms::contract::ErrorKind;
 use serde::Serialize;
 
 use super::histogram::{Histogram, Scale};
-use crate::task::{DeadReason, Disposition, PlatformName};
+use crate::{
+    event::BreakerState,
+    task::{DeadReason, Disposition, PlatformName},
+};
 
 /// What happens on the lanes of one platform.
 #[derive(Debug)]
@@ -59,8 +62,25 @@ pub struct LaneTally {
     pub waiting: AtomicU64,
     /// Age of the oldest of them, in milliseconds.
     pub oldest_ms: AtomicU64,
-    /// Sends that one lane may have under way.
+    /// Sends that one lane may have under way; the most of all.
     pub limit: AtomicU64,
+    /// How many have their circuit breaker so, by [`BreakerState::ALL`].
+    pub breakers: [AtomicU64; BreakerState::ALL.len()],
+}
+
+impl LaneTally {
+    /// Counts a lane whose breaker stands so.
+    pub fn count_breaker(&self, state: BreakerState) {
+        let index = BreakerState::ALL.iter().position(|known| *known == state);
+        if let Some(count) = index.and_then(|index| self.breakers.get(index)) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Lanes by state of their breakers.
+    pub fn breakers(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        BreakerState::ALL.iter().zip(&self.breakers).map(|(state, count)| (state.as_str(), count.load(Relaxed)))
+    }
 }
 
 /// What happens in the engine as a whole.

@@ -50,7 +50,8 @@ pub fn classify(stage: Stage, code: u16, text: &str) -> SendError {
     if put_off && kind == ErrorKind::Unavailable {
         return error.with_retry_after(Some(GREYLIST_WAIT)).with_scope(LimitScope::Target);
     }
-    error
+    // What is said of a recipient is not held against the others.
+    if stage == Stage::Recipient && kind != ErrorKind::RateLimited { error.with_scope(LimitScope::Target) } else { error }
 }
 
 /// Whether a refused recipient is one too many for this transaction, and only that (RFC 5321 section 4.5.3.1.10).
@@ -221,5 +222,13 @@ mod tests {
         for text in ["192.0.2.1 is blocked", "5.1 x", "5.1.1.1 x", "3.1.1 x", "5..1 x", "5.1000.1 x", "é.1.1 x", ""] {
             assert_eq!(split_enhanced(text).0, None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_refusal_of_one_recipient_is_not_held_against_the_others() {
+        assert_eq!(classify(Recipient, 550, "5.7.1 relaying denied").scope(), LimitScope::Target);
+        assert_eq!(classify(Login, 535, "5.7.8 bad credentials").scope(), LimitScope::Lane);
+        assert_eq!(classify(Sender, 550, "5.7.1 not you").scope(), LimitScope::Lane);
+        assert_eq!(classify(Recipient, 450, "4.7.28 unusual rate of mail").scope(), LimitScope::Lane);
     }
 }

@@ -32,7 +32,7 @@ use super::{Context, Exit, Failure, Format, planes::Planes, progress::Progress};
 use crate::{
     HubBuilder, UrlTargets,
     clock::{Clock, SystemClock},
-    config::duration,
+    config::{OnUnauthorized, duration},
     server::MetricsServer,
     store::{MemoryLimits, MemoryStore},
 };
@@ -110,7 +110,12 @@ impl SendArgs {
         let progress = Progress::new(batch.notifications.len() as u64, context.global.quiet || one);
         // Whoever names a URL here runs this very program.
         let store = Arc::new(MemoryStore::new(MemoryLimits::default(), Arc::new(SystemClock)));
-        let builder = builder.store(store).url_targets(UrlTargets::Trusted).delivery_runtime(planes.delivery());
+        // Nobody sees to a refused credential while this command waits.
+        let builder = builder
+            .on_unauthorized(OnUnauthorized::Dead)
+            .store(store)
+            .url_targets(UrlTargets::Trusted)
+            .delivery_runtime(planes.delivery());
         let hub = planes.block_on(builder.start())?;
         let retries = (one && !context.global.quiet).then(|| hub.subscribe());
         let delivering = delivery::deliver(hub, &context.registry, batch, wait, progress);

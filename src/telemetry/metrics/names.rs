@@ -51,6 +51,8 @@ pub(super) const LANE_WAITING: Name = gauge("notifyhub_lane_waiting", "Tasks cla
 pub(super) const OLDEST_WAITING: Name = gauge("notifyhub_oldest_waiting_seconds", "Age of the oldest of them.");
 pub(super) const IN_FLIGHT: Name = gauge("notifyhub_in_flight", "Tasks with workers.");
 pub(super) const CONCURRENCY_LIMIT: Name = gauge("notifyhub_concurrency_limit", "Sends that one lane may have under way.");
+pub(super) const BREAKER_STATE: Name =
+    gauge("notifyhub_breaker_state", "Lanes, by state of their circuit breakers: closed, half-open, open or suspended.");
 pub(super) const BATCH_TASKS: Name = histogram("notifyhub_batch_tasks", Scale::SIZES, "Tasks given to a worker at once.");
 pub(super) const WORKERS: Name = gauge("notifyhub_workers", "Workers, by state.");
 pub(super) const POOL_LOAD: Name = gauge("notifyhub_pool_load", "How busy the workers' slots are, from 0 to 1.");
@@ -64,7 +66,7 @@ pub(super) const EVENTS_DROPPED: Name =
     counter("notifyhub_events_dropped_total", "Events dropped because the broadcaster was too far behind.");
 
 /// All metrics.
-pub const NAMES: [Name; 18] = [
+pub const NAMES: [Name; 19] = [
     ACCEPTED,
     DELIVERIES,
     ATTEMPTS,
@@ -74,6 +76,7 @@ pub const NAMES: [Name; 18] = [
     OLDEST_WAITING,
     IN_FLIGHT,
     CONCURRENCY_LIMIT,
+    BREAKER_STATE,
     BATCH_TASKS,
     WORKERS,
     POOL_LOAD,

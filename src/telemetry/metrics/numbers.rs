@@ -93,6 +93,9 @@ impl Numbers {
         self.level(names::LANE_WAITING, &[platform], load(&lanes.waiting) as f64, |a, b| a + b);
         self.level(names::OLDEST_WAITING, &[platform], load(&lanes.oldest_ms) as f64 / 1000.0, f64::max);
         self.level(names::CONCURRENCY_LIMIT, &[platform], load(&lanes.limit) as f64, f64::max);
+        for (state, count) in lanes.breakers() {
+            self.level(names::BREAKER_STATE, &[platform, ("state", state)], count as f64, |a, b| a + b);
+        }
     }
 
     fn count(&mut self, name: Name, labels: &[(&'static str, &str)], count: u64) {

@@ -3,6 +3,7 @@
 mod at_most_once;
 mod backlog;
 mod bounds;
+mod breaker;
 mod delivery;
 mod draining;
 mod gated_store;

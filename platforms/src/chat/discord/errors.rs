@@ -114,6 +114,9 @@ fn scope(headers: &HeaderMap, answer: Option<&Value>, bucket: LimitScope) -> Lim
     if named == "shared" { LimitScope::Target } else { bucket }
 }
 
+/// Refusals that are about the channel, and not about the token or the webhook.
+const OF_ONE_CHANNEL: [u64; 5] = [220_001, 220_003, 50_001, 50_013, THREAD_LOCKED];
+
 fn refused(response: &HttpResponse, answer: Option<&Value>, now: SystemTime) -> SendError {
     let code = answer.and_then(|answer| answer["code"].as_u64());
     // Zero is a general error, about which the status says more.
@@ -134,7 +137,8 @@ fn refused(response: &HttpResponse, answer: Option<&Value>, now: SystemTime) -> 
         reason = format!("{reason}; {detail}");
     }
     let wait = retry_after::from_headers(&response.headers, now);
-    SendError::new(kind, reason).with_code(code.to_string()).with_retry_after(wait)
+    let scope = if OF_ONE_CHANNEL.contains(&code) { LimitScope::Target } else { LimitScope::Lane };
+    SendError::new(kind, reason).with_code(code.to_string()).with_retry_after(wait).with_scope(scope)
 }
 
 /// The first mistakes in an `errors` tree, as `embeds.0.description: Must be 4096 or fewer in length.`

@@ -107,6 +107,9 @@ pub(super) const WEB_API: Table = &[
     (Ambiguous, &["internal_error", "fatal_error"]),
 ];
 
+/// Refusals that are about the channel, and not about the token or the account.
+const OF_ONE_CHANNEL: [&str; 2] = ["not_in_channel", "no_permission"];
+
 /// An incoming webhook has accepted only with status 200 and the body `ok`.
 pub(super) fn webhook(response: &HttpResponse, now: SystemTime) -> Result<(), SendError> {
     let body = String::from_utf8_lossy(&response.body);
@@ -154,7 +157,10 @@ fn refused(code: &str, answer: &Value, response: &HttpResponse, now: SystemTime)
         reason = format!("{reason}: {detail}");
     }
     let wait = retry_after::from_headers(&response.headers, now).or((kind == RateLimited).then_some(RATE_WAIT));
-    SendError::new(kind, reason).with_code(code).with_retry_after(wait).with_scope(LimitScope::Target)
+    // A rate limit of the Web API is a channel's.
+    let is_of_one = kind == RateLimited || OF_ONE_CHANNEL.contains(&code) || code.starts_with("restricted_action");
+    let scope = if is_of_one { LimitScope::Target } else { LimitScope::Lane };
+    SendError::new(kind, reason).with_code(code).with_retry_after(wait).with_scope(scope)
 }
 
 fn refusal(kind: ErrorKind, code: &str, response: &HttpResponse, now: SystemTime) -> SendError {

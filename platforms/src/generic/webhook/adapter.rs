@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     contract::{
-        Adapter, Capabilities, Clock, ConfigError, Envelope, ErrorKind, Format, HttpRequest, HttpResponse, Idempotency, Parts,
-        Platform, Receipt, RecipientRule, Secret, SendError, Transport, UrlTarget,
+        Adapter, Capabilities, Clock, ConfigError, Envelope, ErrorKind, Format, HttpRequest, HttpResponse, Idempotency,
+        LimitScope, Parts, Platform, Receipt, RecipientRule, Secret, SendError, Transport, UrlTarget,
     },
     http::{answered, verdict},
 };
@@ -52,10 +52,11 @@ impl Webhook {
             handshake.pass(&destination.endpoint, &*self.clock, self.permission(handshake, &destination)).await?;
         }
         let response = self.answered(&destination, request).await?;
-        match &self.requests.batches {
+        let results = match &self.requests.batches {
             Some(batches) => batches.results(&self.verdict, &response, batch.len(), &*self.clock),
             None => self.verdict.on(&response, &*self.clock).map(|receipt| vec![Ok(receipt)]),
-        }
+        };
+        results.map_err(|error| if destination.trusted { error } else { of_one_endpoint(error) })
     }
 
     /// What came of the messages at these places of a batch, all for one recipient.
@@ -88,6 +89,12 @@ impl Webhook {
     fn unix_seconds(&self) -> u64 {
         self.clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
     }
+}
+
+/// A refusal of an endpoint that a recipient named: the operator's credentials are not meant, and other endpoints of that
+/// host are none of its business.
+fn of_one_endpoint(error: SendError) -> SendError {
+    if error.kind() == ErrorKind::Unauthorized { error.with_scope(LimitScope::Target) } else { error }
 }
 
 #[async_trait]

@@ -1,8 +1,8 @@
 //! Targets that name a URL of their own: whose word they are, and what goes along.
 
 use notifyhub_platforms::{
-    contract::{Envelope, ErrorKind, Message, RecipientRule},
-    testkit::FaultServer,
+    contract::{Envelope, ErrorKind, LimitScope, Message, RecipientRule},
+    testkit::{Answer, FaultServer},
 };
 use serde_json::json;
 
@@ -23,6 +23,17 @@ async fn credentials_go_to_the_operators_origin_only() {
     let (own, customer) = (own.requests().remove(0), customer.requests().remove(0));
     assert_eq!((&*own.path, own.header("authorization"), own.header("x-team")), ("/other?v=1", "Bearer t0ken", "ops"));
     assert_eq!((&*customer.path, customer.header("authorization"), customer.header("x-team")), ("/theirs?a=b&v=1", "", "ops"));
+}
+
+#[tokio::test]
+async fn a_customer_who_refuses_us_says_nothing_of_others_on_his_host() {
+    let (own, customer) = (FaultServer::start().await, FaultServer::start().await);
+    let platform = build(json!({"url": own.url("/hook")}), &parts()).expect("a webhook");
+    for (server, scope) in [(&own, LimitScope::Lane), (&customer, LimitScope::Target)] {
+        server.push(Answer::new(403));
+        let error = platform.send(&to(&server.url("/x"))).await.expect_err("refused");
+        assert_eq!((error.kind(), error.scope()), (ErrorKind::Unauthorized, scope));
+    }
 }
 
 #[tokio::test]

@@ -101,6 +101,13 @@ fn a_rate_limit_says_how_long_and_for_whom() {
 }
 
 #[test]
+fn a_refusal_is_of_the_token_or_of_one_channel() {
+    for (code, scope) in [(50027, Lane), (10015, Lane), (50001, Target), (50013, Target)] {
+        assert_eq!(error(403, &[], &format!(r#"{{"code":{code},"message":"no"}}"#)).scope(), scope, "{code}");
+    }
+}
+
+#[test]
 fn a_bucket_of_a_bot_is_one_channel() {
     let bot = discord(DiscordConfig { token: Some(Secret::new("s3cret")), ..DiscordConfig::default() });
     for (headers, body, scope) in [

@@ -107,6 +107,19 @@ fn a_rate_limit_says_how_long_and_for_whom() {
 }
 
 #[test]
+fn a_refusal_is_of_the_token_or_of_one_channel() {
+    for (code, scope) in [
+        ("invalid_auth", LimitScope::Lane),
+        ("missing_scope", LimitScope::Lane),
+        ("service_unavailable", LimitScope::Lane),
+        ("not_in_channel", LimitScope::Target),
+        ("restricted_action_read_only_channel", LimitScope::Target),
+    ] {
+        assert_eq!(api_error(200, &format!(r#"{{"ok":false,"error":"{code}"}}"#)).scope(), scope, "{code}");
+    }
+}
+
+#[test]
 fn an_error_tells_what_slack_told() {
     let error = api_error(
         200,

@@ -1,0 +1,134 @@
+//! Whether a lane may send now: what it was told, what its limits say, and how its breaker stands.
+
+use std::{sync::Arc, time::Instant};
+
+use rand::Rng;
+
+use crate::{
+    clock::Clock,
+    config::DeliveryConfig,
+    event::BreakerState,
+    policy::{Breaker, RateLimiter, Sign},
+};
+
+/// Everything that can keep a lane from sending.
+#[derive(Debug)]
+pub struct Gate {
+    limiter: RateLimiter,
+    breaker: Breaker,
+    /// Whether a person said that nothing is to be sent.
+    pub paused: bool,
+    /// Until when it was told to rest.
+    rests_until: Option<Instant>,
+    /// Until when its rate limit lets nothing more go.
+    limited_until: Option<Instant>,
+}
+
+/// Why nothing is sent for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bar {
+    /// A person said so.
+    Paused,
+    /// Its breaker is open.
+    Open(Instant),
+    /// Its platform refuses the credentials.
+    Suspended(Instant),
+    /// Its platform asked for it, or the store could not be written to.
+    Rests(Instant),
+    /// Its rate limit is used up.
+    Limited(Instant),
+}
+
+impl Bar {
+    /// Until when, if that is known.
+    pub fn until(self) -> Option<Instant> {
+        match self {
+            Self::Paused => None,
+            Self::Open(until) | Self::Suspended(until) | Self::Rests(until) | Self::Limited(until) => Some(until),
+        }
+    }
+}
+
+impl Gate {
+    /// Open, with all limits unused.
+    pub fn new(delivery: &DeliveryConfig, clock: Arc<dyn Clock>) -> Self {
+        let breaker = Breaker::new(delivery.breaker.clone(), clock.now());
+        let limiter = RateLimiter::new(&delivery.rate_limit, clock);
+        Self { limiter, breaker, paused: false, rests_until: None, limited_until: None }
+    }
+
+    /// What bars the way at `now` for longest, if anything does. What has begun already has its allowance: no limit bars it.
+    pub fn bar(&self, now: Instant, has_begun: bool) -> Option<Bar> {
+        if self.paused {
+            return Some(Bar::Paused);
+        }
+        let limited = self.limited_until.filter(|_| !has_begun).map(Bar::Limited);
+        let blocked = self.breaker.blocked_until().map(|until| match self.breaker.state() {
+            BreakerState::Suspended => Bar::Suspended(until),
+            _ => Bar::Open(until),
+        });
+        let bars = [self.rests_until.map(Bar::Rests), limited, blocked];
+        bars.into_iter().flatten().filter(|bar| bar.until().is_some_and(|until| now < until)).max_by_key(|bar| bar.until())
+    }
+
+    /// How many more tasks may go while `in_flight` have not come back.
+    pub fn free(&self, max_in_flight: usize, in_flight: usize) -> usize {
+        let free = max_in_flight.saturating_sub(in_flight);
+        self.breaker.probes_left().map_or(free, |probes| free.min(probes))
+    }
+
+    /// Takes the rate limit's allowance for one task, or waits until there is some: returns until when.
+    pub fn take_allowance(&mut self) -> Result<(), Instant> {
+        self.limiter.take().inspect_err(|until| self.limited_until = Some(*until))
+    }
+
+    /// Sends nothing before `until`. False if it rests at least that long already.
+    pub fn rest_until(&mut self, until: Instant) -> bool {
+        let later = self.rests_until.is_none_or(|other| other < until);
+        if later {
+            self.rests_until = Some(until);
+        }
+        later
+    }
+
+    /// How its breaker stands.
+    pub fn breaker(&self) -> BreakerState {
+        self.breaker.state()
+    }
+
+    /// Lets probes go if it is time. Whether it is.
+    pub fn look(&mut self, now: Instant) -> bool {
+        self.breaker.look(now)
+    }
+
+    /// Tasks are given out. Whether they are probes.
+    pub fn gives(&mut self, tasks: usize) -> bool {
+        self.breaker.gives(tasks)
+    }
+
+    /// A probe came back unsent.
+    pub fn takes_back(&mut self) {
+        self.breaker.takes_back();
+    }
+
+    /// Learns from an attempt that `began` then. Whether its breaker stands otherwise now.
+    pub fn learn(&mut self, sign: Sign, is_probe: bool, began: Instant, now: Instant, rng: &mut impl Rng) -> bool {
+        self.breaker.learn(sign, is_probe, began, now, rng)
+    }
+
+    /// Opens its breaker by hand.
+    pub fn open(&mut self, now: Instant, rng: &mut impl Rng) {
+        self.breaker.open(now, rng);
+    }
+
+    /// Suspends it, because a neighbour on the same platform was refused.
+    pub fn suspend(&mut self, now: Instant, rng: &mut impl Rng) {
+        self.breaker.suspend(now, rng);
+    }
+
+    /// Closes its breaker by hand, and ends its rest.
+    pub fn close(&mut self, now: Instant) {
+        self.breaker.close(now);
+        self.rests_until = None;
+    }
+}

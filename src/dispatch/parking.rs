@@ -1,0 +1,198 @@
+//! Lanes that may not send: they leave the ring until a time, or until something changes.
+
+use std::{
+    cmp::Reverse,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use notifyhub_platforms::contract::{LimitScope, SendError};
+
+use super::{dispatcher::Dispatcher, gate::Bar, ledger::Held};
+use crate::{
+    event::{BreakerState, EventKind},
+    policy::Sign,
+    pool::Done,
+    task::{Disposition, PlatformName},
+};
+
+/// What a person may say about all lanes of a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneOrder {
+    /// Nothing is to be sent until it is resumed.
+    Pause,
+    /// It may be sent again.
+    Resume,
+    /// The platform is to be left alone for a while, as if it had failed.
+    Open,
+    /// It may be sent at once, whatever was seen.
+    Close,
+}
+
+impl Dispatcher {
+    /// Lets a lane, or all lanes of its platform, rest as long as the platform asked for.
+    pub(super) fn rest(&mut self, index: usize, asked: Option<Duration>, scope: LimitScope, now: Instant) {
+        let Some(wait) = asked.filter(|_| scope != LimitScope::Target) else { return };
+        let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
+        let Some(until) = now.checked_add(wait) else { return };
+        let resting = self.lanes_within(index, scope);
+        if scope == LimitScope::Platform {
+            let platform = self.lanes[index].key.platform.clone();
+            let rests = self.platform_rests.entry(platform).or_insert(until);
+            *rests = until.max(*rests);
+        }
+        for index in resting {
+            if self.lanes[index].gate.rest_until(until) {
+                self.park(index, until);
+                let key = self.lanes[index].key.clone();
+                self.events.publish(|| (None, EventKind::LaneParked { lane: key, wait }));
+            }
+        }
+    }
+
+    /// Ends what has expired on a lane that may not send before `until`; returns when the lane is to be looked at next.
+    pub(super) fn end_expired(&mut self, index: usize, until: Instant, now: Instant, wall: SystemTime) -> Instant {
+        let (mut next, mut expired) = (until, Vec::new());
+        let ledger = &self.ledger;
+        self.lanes[index].queue.retain(|key| {
+            let held = ledger.get(*key).expect("what queues is in the ledger");
+            let Some(expires_at) = held.lease.task.head.expires_at else { return true };
+            match expires_at.duration_since(wall).ok().filter(|left| !left.is_zero()) {
+                Some(left) => next = next.min(now.checked_add(left).unwrap_or(next)),
+                None => expired.push(*key),
+            }
+            expired.last() != Some(key)
+        });
+        expired.into_iter().for_each(|key| self.end_queued(key, Disposition::Expired));
+        next
+    }
+
+    /// Lets a lane come back at `until`, unless it comes back earlier anyway: then it is looked at again. Whatever rests is
+    /// parked, even if nothing queues on it: it may have a backlog.
+    pub(super) fn park(&mut self, index: usize, until: Instant) {
+        let lane = &mut self.lanes[index];
+        if lane.parked_until.is_none_or(|parked| until < parked) {
+            lane.parked_until = Some(until);
+            self.parked.push(Reverse((until, index)));
+        }
+    }
+
+    /// Puts lanes whose time has come back into the ring.
+    pub(super) fn unpark(&mut self, now: Instant) {
+        while let Some(Reverse((until, index))) = self.parked.peek().copied() {
+            if until > now {
+                break;
+            }
+            self.parked.pop();
+            let lane = &mut self.lanes[index];
+            if lane.parked_until != Some(until) {
+                continue; // it came back earlier
+            }
+            lane.parked_until = None;
+            self.look(index, now);
+            let lane = &mut self.lanes[index];
+            self.claim_wanted |= lane.wants_more(now);
+            match lane.gate.bar(now, false).and_then(Bar::until) {
+                Some(until) if lane.queue.is_empty() => self.park(index, until),
+                _ => self.ready(index),
+            }
+        }
+        if self.next_due.is_some_and(|due| due <= now) {
+            self.next_due = None;
+            self.claim_wanted = true;
+        }
+    }
+
+    /// The lane itself, or all known lanes of its platform.
+    fn lanes_within(&self, index: usize, scope: LimitScope) -> Vec<usize> {
+        match scope {
+            LimitScope::Platform => self.lanes_of(&self.lanes[index].key.platform),
+            LimitScope::Lane | LimitScope::Target => vec![index],
+        }
+    }
+
+    fn lanes_of(&self, platform: &PlatformName) -> Vec<usize> {
+        self.lanes.iter().filter(|(_, lane)| lane.key.platform == *platform).map(|(index, _)| index).collect()
+    }
+
+    /// Lets probes go if it is time.
+    pub(super) fn look(&mut self, index: usize, now: Instant) {
+        if self.lanes[index].gate.look(now) {
+            self.breaker_changed(index, now, "it is tried whether the platform is back");
+        }
+    }
+
+    /// Lets a lane's breaker learn from an attempt, and those of its platform if that refuses us altogether.
+    pub(super) fn learn_from(&mut self, held: &Held, done: &Done, now: Instant) {
+        let (index, sign) = (held.lane, Sign::of(&done.result));
+        if !self.lanes[index].gate.learn(sign, held.probe, done.started, now, &mut self.rng) {
+            return;
+        }
+        let why = match &done.result {
+            Err(error) => error.to_string(),
+            Ok(_) => "the platform answers again".to_owned(),
+        };
+        self.breaker_changed(index, now, &why);
+        let scope = done.result.as_ref().err().map(SendError::scope);
+        if sign == Sign::Refuses && scope == Some(LimitScope::Platform) {
+            for other in self.lanes_within(index, LimitScope::Platform) {
+                if self.lanes[other].gate.breaker() != BreakerState::Suspended {
+                    self.lanes[other].gate.suspend(now, &mut self.rng);
+                    self.breaker_changed(other, now, &why);
+                }
+            }
+        }
+    }
+
+    /// Tells how a lane's breaker stands now, and lets it go on or rest accordingly.
+    fn breaker_changed(&mut self, index: usize, now: Instant, why: &str) {
+        let lane = &mut self.lanes[index];
+        let (key, state) = (lane.key.clone(), lane.gate.breaker());
+        match state {
+            BreakerState::Suspended => {
+                tracing::error!(lane = %key, why, "the platform refuses us: its tasks are held until somebody has seen to it");
+            }
+            BreakerState::Open => tracing::warn!(lane = %key, why, "the platform fails: nothing is sent to it for a while"),
+            _ => tracing::info!(lane = %key, why, breaker = %state, "the platform is sent to"),
+        }
+        match lane.gate.bar(now, false).and_then(Bar::until) {
+            Some(until) => self.park(index, until),
+            None => self.ready(index),
+        }
+        self.claim_wanted |= self.lanes[index].wants_more(now);
+        let why: Arc<str> = why.into();
+        self.events.publish(|| (None, EventKind::BreakerChanged { lane: key, state, why }));
+    }
+
+    /// Does what a person said about a platform. Its lanes that are not there yet are paused too.
+    pub(super) fn order_lanes(&mut self, platform: &PlatformName, order: LaneOrder) {
+        let now = self.clock.now();
+        match order {
+            LaneOrder::Pause => _ = self.paused.insert(platform.clone()),
+            LaneOrder::Resume => _ = self.paused.remove(platform),
+            LaneOrder::Close => _ = self.platform_rests.remove(platform),
+            LaneOrder::Open => {}
+        }
+        for index in self.lanes_of(platform) {
+            let gate = &mut self.lanes[index].gate;
+            match order {
+                LaneOrder::Pause => gate.paused = true,
+                LaneOrder::Resume => gate.paused = false,
+                LaneOrder::Open => gate.open(now, &mut self.rng),
+                LaneOrder::Close => gate.close(now),
+            }
+            if matches!(order, LaneOrder::Open | LaneOrder::Close) {
+                self.breaker_changed(index, now, "somebody said so");
+            }
+            self.claim_wanted |= self.lanes[index].wants_more(now);
+            self.ready(index);
+        }
+        let paused = match order {
+            LaneOrder::Pause => true,
+            LaneOrder::Resume => false,
+            LaneOrder::Open | LaneOrder::Close => return,
+        };
+        let platform = platform.clone();
+        self.events.publish(|| (None, EventKind::PlatformPaused { platform, paused }));
+    }
+}
