@@ -1,6 +1,6 @@
 //! What is told of waiting tasks: to the scaler those that wait for nothing but a worker, to everybody else all of them.
 //!
-//! A lane that rests (rate limit, `Retry-After`, linger) or has as much under way as it may is not in the ring, and so
+//! A lane that rests (rate limit, `Retry-After`, linger, breaker) or has as much under way as its platform bears is not counted, and so
 //! never makes the pool grow.
 
 use std::{
@@ -18,7 +18,7 @@ impl Dispatcher {
     /// Shows how many tasks wait for a worker, and how long the oldest of them has.
     pub(super) fn show_demand(&mut self, now: Instant) {
         let demand = &self.board.demand;
-        if self.ring.is_empty() {
+        if self.ring.is_empty() && self.at_share.is_empty() {
             if self.demand_shown.take().is_some() {
                 demand.waiting.store(0, Relaxed);
                 demand.oldest_wait_ms.store(0, Relaxed);
@@ -31,7 +31,11 @@ impl Dispatcher {
         self.demand_shown = Some(now);
         let wall = self.clock.wall();
         let (mut waiting, mut oldest) = (0, Duration::ZERO);
-        for lane in self.ring.iter().map(|index| &self.lanes[*index]) {
+        let lanes = &self.lanes;
+        self.at_share.retain(|index| lanes.get(*index).is_some_and(|lane| lane.at_share && !lane.in_ring));
+        self.at_share.sort_unstable();
+        self.at_share.dedup();
+        for lane in self.ring.iter().chain(&self.at_share).map(|index| &self.lanes[*index]) {
             waiting += lane.queue.len();
             let head = lane.queue.front().and_then(|key| self.ledger.get(*key));
             let waited = head.map_or(Duration::ZERO, |held| held.waited(now, wall));
@@ -58,7 +62,7 @@ impl Dispatcher {
                 lane.queue.front().and_then(|key| self.ledger.get(*key)).map_or(Duration::ZERO, |held| held.waited(now, wall));
             shown.waiting.fetch_add(lane.queue.len() as u64, Relaxed);
             shown.oldest_ms.fetch_max(oldest.as_millis() as u64, Relaxed);
-            shown.limit.fetch_max(lane.limit() as u64, Relaxed);
+            shown.limit.fetch_max(lane.gate.limit() as u64, Relaxed);
             shown.count_breaker(lane.gate.breaker());
         }
     }
@@ -72,7 +76,7 @@ impl Dispatcher {
             breaker: lane.gate.breaker(),
             waiting: lane.queue.len(),
             in_flight: lane.in_flight,
-            limit: lane.limit(),
+            limit: lane.gate.limit(),
             backlog: lane.backlog,
             parked: lane.gate.bar(now, false).map(|bar| parked(bar, now)),
         });

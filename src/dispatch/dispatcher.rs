@@ -57,6 +57,8 @@ pub struct Dispatcher {
     pub(super) lanes: Slab<Lane>,
     pub(super) lane_of: HashMap<LaneKey, usize, RandomState>,
     pub(super) ring: VecDeque<usize>,
+    /// Lanes that have their share of the slots and would take more; some may not any more.
+    pub(super) at_share: Vec<usize>,
     pub(super) parked: BinaryHeap<Reverse<(Instant, usize)>>,
     /// Until when whole platforms rest: lanes that are made later rest with them.
     pub(super) platform_rests: HashMap<PlatformName, Instant>,
@@ -133,6 +135,7 @@ impl Dispatcher {
             lanes: Slab::new(),
             lane_of: HashMap::default(),
             ring: VecDeque::new(),
+            at_share: Vec::new(),
             parked: BinaryHeap::new(),
             platform_rests: HashMap::new(),
             paused: HashSet::new(),

@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     config::DeliveryConfig,
     event::BreakerState,
-    policy::{Breaker, RateLimiter, Sign},
+    policy::{Breaker, Concurrency, RateLimiter, Sign, Trip},
 };
 
 /// Everything that can keep a lane from sending.
@@ -16,6 +16,10 @@ use crate::{
 pub struct Gate {
     limiter: RateLimiter,
     breaker: Breaker,
+    concurrency: Concurrency,
+    /// Tasks that one send may carry.
+    batch_max: usize,
+    max_in_flight: usize,
     /// Whether a person said that nothing is to be sent.
     pub paused: bool,
     /// Until when it was told to rest.
@@ -50,11 +54,14 @@ impl Bar {
 }
 
 impl Gate {
-    /// Open, with all limits unused.
-    pub fn new(delivery: &DeliveryConfig, clock: Arc<dyn Clock>) -> Self {
-        let breaker = Breaker::new(delivery.breaker.clone(), clock.now());
+    /// Open, with all limits unused, for sends of up to `batch_max` tasks.
+    pub fn new(delivery: &DeliveryConfig, batch_max: usize, clock: Arc<dyn Clock>) -> Self {
+        let now = clock.now();
+        let breaker = Breaker::new(delivery.breaker.clone(), now);
         let limiter = RateLimiter::new(&delivery.rate_limit, clock);
-        Self { limiter, breaker, paused: false, rests_until: None, limited_until: None }
+        let (batch_max, max_in_flight) = (batch_max.max(1), delivery.max_in_flight);
+        let concurrency = Concurrency::new(max_in_flight.div_ceil(batch_max), now);
+        Self { limiter, breaker, concurrency, batch_max, max_in_flight, paused: false, rests_until: None, limited_until: None }
     }
 
     /// What bars the way at `now` for longest, if anything does. What has begun already has its allowance: no limit bars it.
@@ -71,9 +78,15 @@ impl Gate {
         bars.into_iter().flatten().filter(|bar| bar.until().is_some_and(|until| now < until)).max_by_key(|bar| bar.until())
     }
 
+    /// Tasks that may be under way at this moment.
+    pub fn limit(&self) -> usize {
+        let limit = self.concurrency.limit().saturating_mul(self.batch_max).min(self.max_in_flight);
+        self.breaker.probes_left().map_or(limit, |_| limit.min(Breaker::PROBES))
+    }
+
     /// How many more tasks may go while `in_flight` have not come back.
-    pub fn free(&self, max_in_flight: usize, in_flight: usize) -> usize {
-        let free = max_in_flight.saturating_sub(in_flight);
+    pub fn free(&self, in_flight: usize) -> usize {
+        let free = self.limit().saturating_sub(in_flight);
         self.breaker.probes_left().map_or(free, |probes| free.min(probes))
     }
 
@@ -111,9 +124,17 @@ impl Gate {
         self.breaker.takes_back();
     }
 
-    /// Learns from an attempt that `began` then. Whether its breaker stands otherwise now.
-    pub fn learn(&mut self, sign: Sign, is_probe: bool, began: Instant, now: Instant, rng: &mut impl Rng) -> bool {
-        self.breaker.learn(sign, is_probe, began, now, rng)
+    /// Learns from an attempt. Whether its breaker stands otherwise now.
+    pub fn learn(&mut self, trip: Trip, is_probe: bool, now: Instant, rng: &mut impl Rng) -> bool {
+        let is_other = self.breaker.learn(trip.sign, is_probe, trip.began, now, rng);
+        let closed = self.breaker.state() == BreakerState::Closed;
+        if closed && is_other {
+            // Whatever it could do before it failed, it is begun with little.
+            self.concurrency = Concurrency::new(self.max_in_flight.div_ceil(self.batch_max), now);
+        } else if closed && (trip.rate_limited || matches!(trip.sign, Sign::Answers | Sign::Fails)) {
+            self.concurrency.learn(trip, now);
+        }
+        is_other
     }
 
     /// Opens its breaker by hand.

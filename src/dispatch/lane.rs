@@ -23,9 +23,6 @@ const SOON: Duration = Duration::from_secs(2);
 /// A lane that is paused looks at what has expired on it this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// What a lane holds at most that tries whether its platform is back.
-const PROBES_HELD: usize = 4;
-
 /// A send's part of the average time is one in so many.
 const AVERAGE_OVER: u64 = 32;
 
@@ -43,6 +40,10 @@ pub struct Lane {
     pub in_flight: usize,
     /// Its tasks of which it is being written down that sending them begins.
     pub beginning: usize,
+    /// Whether, when it was last looked at, only its own limit kept more of it from being sent.
+    pub at_limit: bool,
+    /// Whether, when it was last looked at, only its share of the slots did.
+    pub at_share: bool,
     /// Whether it stands in the ready ring.
     pub in_ring: bool,
     /// Whether due tasks of it were left in the store.
@@ -86,9 +87,15 @@ pub enum Readiness {
 }
 
 impl Lane {
-    /// An idle lane.
-    pub fn new(key: LaneKey, entry: Arc<PlatformEntry>, tally: Arc<PlatformTally>, clock: Arc<dyn Clock>) -> Self {
-        let gate = Gate::new(&entry.delivery, clock);
+    /// An idle lane, of a pool whose batches hold up to `batch_size` tasks.
+    pub fn new(
+        key: LaneKey,
+        entry: Arc<PlatformEntry>,
+        tally: Arc<PlatformTally>,
+        batch_size: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let gate = Gate::new(&entry.delivery, entry.capabilities.batch_max.min(batch_size), clock);
         let hash = stable_hash(&key);
         let (queue, in_flight, held_max) = (VecDeque::new(), 0, held_max(&entry.delivery));
         Self {
@@ -98,6 +105,8 @@ impl Lane {
             queue,
             in_flight,
             beginning: 0,
+            at_limit: false,
+            at_share: false,
             in_ring: false,
             backlog: false,
             tally,
@@ -119,7 +128,10 @@ impl Lane {
         if let Some(bar) = self.gate.bar(now, has_begun).filter(|_| !self.queue.is_empty()) {
             return Readiness::Parked(bar.until().unwrap_or(now + LOOK_AGAIN));
         }
-        let free = self.gate.free(self.entry.delivery.max_in_flight.min(share), self.in_flight);
+        let free = self.gate.free(self.in_flight).min(share.saturating_sub(self.in_flight));
+        let is_short = free == 0 && !self.queue.is_empty();
+        self.at_limit = is_short && self.gate.free(self.in_flight) == 0;
+        self.at_share = is_short && !self.at_limit;
         if self.queue.is_empty() || free == 0 {
             self.lingers_until = None;
             return Readiness::Waiting;
@@ -133,11 +145,6 @@ impl Lane {
         }
         self.lingers_until = None;
         Readiness::Ready(batch.min(self.queue.len()))
-    }
-
-    /// Sends that may be under way at this moment.
-    pub fn limit(&self) -> usize {
-        self.gate.free(self.entry.delivery.max_in_flight, 0)
     }
 
     /// Whether its tasks must not be sent twice, even if this process dies.
@@ -179,7 +186,7 @@ impl Lane {
         let room = self.held_max.saturating_sub(held);
         match self.gate.breaker() {
             BreakerState::Closed => room,
-            _ => room.min(self.gate.free(PROBES_HELD, held)),
+            _ => room.min(self.gate.free(held)),
         }
     }
 

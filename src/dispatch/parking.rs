@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use notifyhub_platforms::contract::{LimitScope, SendError};
+use notifyhub_platforms::contract::{ErrorKind, LimitScope, SendError};
 
 use super::{dispatcher::Dispatcher, gate::Bar, ledger::Held};
 use crate::{
     event::{BreakerState, EventKind},
-    policy::Sign,
+    policy::{Sign, Trip},
     pool::Done,
     task::{Disposition, PlatformName},
 };
@@ -122,10 +122,15 @@ impl Dispatcher {
         }
     }
 
-    /// Lets a lane's breaker learn from an attempt, and those of its platform if that refuses us altogether.
+    /// Lets a lane learn from an attempt: how much it may have under way, and how its breaker is to stand. Those of its whole
+    /// platform stand with it if that refuses us altogether.
     pub(super) fn learn_from(&mut self, held: &Held, done: &Done, now: Instant) {
         let (index, sign) = (held.lane, Sign::of(&done.result));
-        if !self.lanes[index].gate.learn(sign, held.probe, done.started, now, &mut self.rng) {
+        let is_limit = |error: &SendError| error.kind() == ErrorKind::RateLimited && error.scope() != LimitScope::Target;
+        let rate_limited = done.result.as_ref().is_err_and(is_limit);
+        let lane = &mut self.lanes[index];
+        let trip = Trip { began: done.started, took: done.took, sign, rate_limited, limited: lane.at_limit };
+        if !lane.gate.learn(trip, held.probe, now, &mut self.rng) {
             return;
         }
         let why = match &done.result {

@@ -43,7 +43,7 @@ impl Dispatcher {
         }
         let entry = self.directory.load().platforms.get(&key.platform)?.clone();
         let tally = self.board.platform(&key.platform);
-        let index = self.lanes.insert(Lane::new(key.clone(), entry, tally, self.clock.clone()));
+        let index = self.lanes.insert(Lane::new(key.clone(), entry, tally, self.config.batch_size, self.clock.clone()));
         self.lanes[index].gate.paused = self.paused.contains(&key.platform);
         if let Some(until) = self.platform_rests.get(&key.platform).copied() {
             self.lanes[index].gate.rest_until(until);
@@ -112,6 +112,8 @@ impl Dispatcher {
                     let until = self.end_expired(index, until, now, wall);
                     self.park(index, until);
                 }
+                // It lacks nothing but slots: that a larger pool has more of them for it is for the scaler to know.
+                Readiness::Waiting if lane.at_share => self.at_share.push(index),
                 Readiness::Waiting => lane.runnable_since = None,
             }
         }

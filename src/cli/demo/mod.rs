@@ -43,7 +43,7 @@ use super::{Context, Exit, Failure, Format, planes, progress::Progress};
 use crate::{
     Config, Hub, PlatformName, Registry,
     clock::{Clock, SystemClock},
-    config::{Backoff, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig, StoreKind, Strategy},
+    config::{Backoff, BreakerConfig, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig, StoreKind, Strategy},
 };
 
 /// Time for what is under way when the hub ends; nothing should be.
@@ -200,7 +200,9 @@ fn name(number: usize, character: &Character) -> String {
 /// The configuration of a user with these webhooks, in a hurry: short waits between attempts.
 fn config(names: &[String], urls: &[String]) -> Config {
     let backoff = Backoff { initial: Duration::from_millis(50), max: Duration::from_secs(2), factor_permille: 2000 };
-    let delivery = DeliveryConfig { backoff, ..DeliveryConfig::default() };
+    // Whoever watches does not wait a minute for a platform whose dice fell badly five times in a row.
+    let breaker = BreakerConfig { recovery_timeout: Duration::from_secs(1), ..BreakerConfig::default() };
+    let delivery = DeliveryConfig { backoff, breaker, ..DeliveryConfig::default() };
     let platform = |(name, url): (&String, &String)| {
         let name: PlatformName = name.parse().expect("a character's name is a platform's name");
         let settings = json!({ "url": url, "allow_http": true, "allow_private_networks": true });

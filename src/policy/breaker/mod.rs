@@ -19,9 +19,6 @@ use rand::Rng;
 
 use crate::{config::BreakerConfig, event::BreakerState};
 
-/// Probes that must be answered before everything goes on.
-const PROBES: u32 = 3;
-
 /// A suspended lane is tried after so many recovery timeouts.
 const SUSPENDED_TIMES: u32 = 10;
 
@@ -71,7 +68,13 @@ enum State {
     HalfOpen { answered: u32, under_way: u32 },
 }
 
+/// Probes that must be answered before everything goes on.
+const PROBES: u32 = 3;
+
 impl Breaker {
+    /// Most probes that are under way at once.
+    pub const PROBES: usize = 2;
+
     /// Closed.
     pub fn new(config: BreakerConfig, now: Instant) -> Self {
         Self { config, state: State::Closed { failures: 0 }, since: now }

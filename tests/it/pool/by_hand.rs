@@ -153,6 +153,9 @@ async fn messages_of_a_kind_go_to_the_workers_that_are_specialised_in_it_and_to_
     let receipts = Affinity { kinds: ["receipt".into()].into(), ..Affinity::default() };
     workers.affinity(1, receipts).await.expect("specialises");
     until(&test.hub, |hub| hub.workers().list().get(1).is_some_and(|worker| worker.affinity.is_some())).await;
+    // Until the platform is trusted with more than one worker has slots for.
+    let first = (0..600).map(|n| Notification::text(format!("{n}")).to("slow"));
+    soon(test.hub.send_all(first).await.expect("accepted").outcomes(|_| ())).await.expect("known");
     let mixed = (0..60).map(|n| Notification::text(format!("{n}")).kind(if n % 2 == 0 { "receipt" } else { "alert" }).to("slow"));
     let outcomes = soon(test.hub.send_all(mixed).await.expect("accepted").outcomes(|_| ())).await.expect("known");
     for (n, outcome) in outcomes.iter().enumerate() {
