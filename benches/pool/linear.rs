@@ -8,10 +8,12 @@ const TAKES: Duration = Duration::from_millis(50);
 /// Sends of each worker in a round.
 const EACH: usize = 30;
 const ROUNDS: usize = 3;
+/// Sends of each worker before a round.
+const WARM_UP: usize = 10;
 
 /// `linear`.
 pub fn run() -> Result<Vec<Figure>, AnyError> {
-    println!("linear: 1 slot, sends of {TAKES:?}, {EACH} for each worker, 8 platforms, {ROUNDS} rounds");
+    println!("linear: 1 slot, sends of {TAKES:?}, {EACH} for each worker after {WARM_UP} to warm up, 8 platforms, {ROUNDS} rounds");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut rates = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
@@ -32,6 +34,8 @@ pub fn run() -> Result<Vec<Figure>, AnyError> {
 async fn round(workers: usize) -> Result<f64, AnyError> {
     let hub = load::hub(workers, 1, TAKES).await?;
     let count = workers * EACH;
+    // A platform is trusted with little at first: this is about workers, not about that.
+    hub.send_all(load::notifications(WARM_UP * workers)).await?.outcomes(|_| {}).await?;
     let began = Instant::now();
     let batch = hub.send_all(load::notifications(count)).await?;
     batch.outcomes(|_| {}).await?;

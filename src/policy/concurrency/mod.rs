@@ -7,7 +7,7 @@
 //! Up, if that gets a good part of a step more done; down, if that loses less than a quarter of a step. Round-trip times alone
 //! say little: platforms differ, one platform's vary by themselves, and what it takes when nobody waits is not known.
 //!
-//! It starts low and doubles until that no longer helps; then steps alternate up and down, by a quarter, and by an eighth
+//! It starts with sixteen and doubles until that no longer helps; then steps alternate up and down, by a quarter, and by an eighth
 //! when neither direction is better. Nothing is learnt from windows in which something else was the limit. Push-back
 //! (being asked to slow down, failures, timeouts) of a quarter of all sends cuts the limit in half, once per round trip.
 
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::Sign;
 
 /// Where a lane starts.
-const START: usize = 4;
+const START: usize = 16;
 
 /// Sends of a window at least.
 const WINDOW_MIN: usize = 32;
