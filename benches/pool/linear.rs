@@ -6,14 +6,16 @@ use super::{AnyError, Figure, figures::median, load};
 
 const TAKES: Duration = Duration::from_millis(50);
 /// Sends of each worker in a round.
-const EACH: usize = 30;
+const EACH: usize = 60;
 const ROUNDS: usize = 3;
 /// Sends of each worker before a round.
-const WARM_UP: usize = 10;
+const WARM_UP: usize = 20;
 
 /// `linear`.
 pub fn run() -> Result<Vec<Figure>, AnyError> {
-    println!("linear: 1 slot, sends of {TAKES:?}, {EACH} for each worker after {WARM_UP} to warm up, 8 platforms, {ROUNDS} rounds");
+    println!(
+        "linear: 1 slot, sends of {TAKES:?}, {EACH} for each worker after {WARM_UP} to warm up, 8 platforms, {ROUNDS} rounds"
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut rates = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {

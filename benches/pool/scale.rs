@@ -8,11 +8,13 @@ const WORKERS: usize = 100;
 const SLOTS: usize = 4;
 const TAKES: Duration = Duration::from_millis(20);
 const ROUNDS: usize = 15;
+/// Sends before a round.
+const WARM_UP: usize = 8_000;
 
 /// `scale`.
 pub fn run() -> Result<Vec<Figure>, AnyError> {
     println!(
-        "scale: max_workers {WORKERS}, {SLOTS} slots, max_in_flight 1000, sends of {TAKES:?}, 20,000 waiting, {ROUNDS} rounds"
+        "scale: max_workers {WORKERS}, {SLOTS} slots, max_in_flight 1000, sends of {TAKES:?}, 20,000 waiting, {WARM_UP} sent before, {ROUNDS} rounds"
     );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut times = Vec::new();
@@ -24,7 +26,13 @@ pub fn run() -> Result<Vec<Figure>, AnyError> {
 }
 
 async fn round() -> Result<f64, AnyError> {
-    let hub = load::hub(1, SLOTS, TAKES).await?;
+    // A platform is trusted with little at first: this is about workers, not about that.
+    let hub = load::hub(WORKERS, SLOTS, TAKES).await?;
+    hub.send_all(load::notifications(WARM_UP)).await?.outcomes(|_| {}).await?;
+    hub.workers().scale_to(1).await?;
+    while hub.workers().list().len() > 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     hub.send_all(load::notifications(20_000)).await?;
     tokio::time::sleep(Duration::from_millis(100)).await;
     let began = Instant::now();
