@@ -77,6 +77,7 @@ impl Dispatcher {
             waiting: lane.queue.len(),
             in_flight: lane.in_flight,
             limit: lane.gate.limit(),
+            learned_per_minute: lane.gate.learned_rate().map(|per_second| (per_second * 60.0).round() as u64),
             backlog: lane.backlog,
             parked: lane.gate.bar(now, false).map(|bar| parked(bar, now)),
         });
@@ -91,6 +92,7 @@ fn parked(bar: Bar, now: Instant) -> Parked {
         Bar::Suspended(_) => ParkedBy::Suspended,
         Bar::Rests(_) => ParkedBy::RetryAfter,
         Bar::Limited(_) => ParkedBy::RateLimit,
+        Bar::Paced(_) => ParkedBy::LearnedRate,
     };
     Parked { by, left: bar.until().map(|until| until.saturating_duration_since(now)) }
 }

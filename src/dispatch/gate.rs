@@ -8,13 +8,14 @@ use crate::{
     clock::Clock,
     config::DeliveryConfig,
     event::BreakerState,
-    policy::{Breaker, Concurrency, RateLimiter, Sign, Trip},
+    policy::{Breaker, Concurrency, Pace, RateLimiter, Sign, Trip},
 };
 
 /// Everything that can keep a lane from sending.
 #[derive(Debug)]
 pub struct Gate {
     limiter: RateLimiter,
+    pace: Pace,
     breaker: Breaker,
     concurrency: Concurrency,
     /// Tasks that one send may carry.
@@ -26,6 +27,8 @@ pub struct Gate {
     rests_until: Option<Instant>,
     /// Until when its rate limit lets nothing more go.
     limited_until: Option<Instant>,
+    /// Until when the rate that it was found to be let through does.
+    paced_until: Option<Instant>,
 }
 
 /// Why nothing is sent for now.
@@ -41,6 +44,8 @@ pub enum Bar {
     Rests(Instant),
     /// Its rate limit is used up.
     Limited(Instant),
+    /// The rate that it was found to be let through is used up.
+    Paced(Instant),
 }
 
 impl Bar {
@@ -48,7 +53,9 @@ impl Bar {
     pub fn until(self) -> Option<Instant> {
         match self {
             Self::Paused => None,
-            Self::Open(until) | Self::Suspended(until) | Self::Rests(until) | Self::Limited(until) => Some(until),
+            Self::Open(until) | Self::Suspended(until) | Self::Rests(until) | Self::Limited(until) | Self::Paced(until) => {
+                Some(until)
+            }
         }
     }
 }
@@ -61,7 +68,18 @@ impl Gate {
         let limiter = RateLimiter::new(&delivery.rate_limit, clock);
         let (batch_max, max_in_flight) = (batch_max.max(1), delivery.max_in_flight);
         let concurrency = Concurrency::new(max_in_flight.div_ceil(batch_max), now);
-        Self { limiter, breaker, concurrency, batch_max, max_in_flight, paused: false, rests_until: None, limited_until: None }
+        Self {
+            limiter,
+            pace: Pace::new(),
+            breaker,
+            concurrency,
+            batch_max,
+            max_in_flight,
+            paused: false,
+            rests_until: None,
+            limited_until: None,
+            paced_until: None,
+        }
     }
 
     /// What bars the way at `now` for longest, if anything does. What has begun already has its allowance: no limit bars it.
@@ -70,11 +88,12 @@ impl Gate {
             return Some(Bar::Paused);
         }
         let limited = self.limited_until.filter(|_| !has_begun).map(Bar::Limited);
+        let paced = self.paced_until.filter(|_| !has_begun).map(Bar::Paced);
         let blocked = self.breaker.blocked_until().map(|until| match self.breaker.state() {
             BreakerState::Suspended => Bar::Suspended(until),
             _ => Bar::Open(until),
         });
-        let bars = [self.rests_until.map(Bar::Rests), limited, blocked];
+        let bars = [self.rests_until.map(Bar::Rests), limited, paced, blocked];
         bars.into_iter().flatten().filter(|bar| bar.until().is_some_and(|until| now < until)).max_by_key(|bar| bar.until())
     }
 
@@ -90,9 +109,20 @@ impl Gate {
         self.breaker.probes_left().map_or(free, |probes| free.min(probes))
     }
 
-    /// Takes the rate limit's allowance for one task, or waits until there is some: returns until when.
-    pub fn take_allowance(&mut self) -> Result<(), Instant> {
-        self.limiter.take().inspect_err(|until| self.limited_until = Some(*until))
+    /// Takes the allowance for one task, told or found out, or waits until there is some: returns until when.
+    pub fn take_allowance(&mut self, now: Instant) -> Result<(), Instant> {
+        if let Some(until) = self.pace.wait(now) {
+            self.paced_until = Some(until);
+            return Err(until);
+        }
+        self.limiter.take().inspect_err(|until| self.limited_until = Some(*until))?;
+        self.pace.take(now);
+        Ok(())
+    }
+
+    /// Sends per second that it was found to be let through, if it keeps to that.
+    pub fn learned_rate(&self) -> Option<f64> {
+        self.pace.rate()
     }
 
     /// Sends nothing before `until`. False if it rests at least that long already.
@@ -126,6 +156,11 @@ impl Gate {
 
     /// Learns from an attempt. Whether its breaker stands otherwise now.
     pub fn learn(&mut self, trip: Trip, is_probe: bool, now: Instant, rng: &mut impl Rng) -> bool {
+        if trip.rate_limited {
+            self.pace.refused(trip.began, now);
+        } else if trip.sign == Sign::Answers {
+            self.pace.passed();
+        }
         let is_other = self.breaker.learn(trip.sign, is_probe, trip.began, now, rng);
         let closed = self.breaker.state() == BreakerState::Closed;
         if closed && is_other {

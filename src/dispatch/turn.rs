@@ -177,7 +177,7 @@ impl Dispatcher {
                 break;
             } else if held.lease.task.head.is_expired(wall) {
                 self.end_queued(key, Disposition::Expired);
-            } else if let Err(until) = lane.gate.take_allowance() {
+            } else if let Err(until) = lane.gate.take_allowance(self.now) {
                 lane.queue.push_front(key);
                 self.park(index, until);
                 break;

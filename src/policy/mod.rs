@@ -6,16 +6,19 @@
 //! | `backoff` | how long it waits before the next one |
 //! | `breaker` | whether a platform is left alone because it fails or refuses |
 //! | `concurrency` | how many sends a lane may have under way |
+//! | `pace` | the rate a platform lets through that keeps refusing |
 //! | `rate_limit` | whether a lane may send now, and if not, when |
 
 mod backoff;
 mod breaker;
 mod concurrency;
+mod pace;
 mod rate_limit;
 mod retry;
 
 pub use backoff::full_jitter;
 pub use breaker::{Breaker, Sign, probe_wait_max};
 pub use concurrency::{Concurrency, Trip};
+pub use pace::Pace;
 pub use rate_limit::RateLimiter;
 pub use retry::{Judgement, judge};

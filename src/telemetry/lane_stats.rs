@@ -22,6 +22,10 @@ pub struct LaneStats {
     pub in_flight: usize,
     /// Sends that may be under way at this moment.
     pub limit: usize,
+    /// Sends per minute that its platform was found to let through, where it kept asking to slow down; they are spaced out
+    /// accordingly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned_per_minute: Option<u64>,
     /// Whether more waits in the store.
     pub backlog: bool,
     /// What keeps it from sending, if anything does.
@@ -54,4 +58,6 @@ pub enum ParkedBy {
     RetryAfter,
     /// Its rate limit is used up.
     RateLimit,
+    /// The rate that it was found to be let through is used up.
+    LearnedRate,
 }
