@@ -81,9 +81,8 @@ pub struct RateWindow {
     pub count: NonZeroU32,
     /// Per how long. More than zero.
     pub per: Duration,
-    /// How many of them may go at once after a pause. Written as `"N/T"` it is 1: sends are spaced `T/N` apart, so that
-    /// no window of `T`, wherever it begins, holds more than `N`. With `{ rate = "N/T", burst = B }` such a window
-    /// may hold up to `B - 1` more. From 1 to `count`.
+    /// How many of them may go at once after a pause. Written as `"N/T"` it is 1: sends are spaced `T/N` apart. Whatever it is,
+    /// no window of `T`, wherever it begins, holds more than `N`. From 1 to `count`.
     pub burst: NonZeroU32,
 }
 

@@ -7,7 +7,7 @@
 //! | `breaker` | whether a platform is left alone because it fails or refuses |
 //! | `concurrency` | how many sends a lane may have under way |
 //! | `pace` | the rate a platform lets through that keeps refusing |
-//! | `rate_limit` | whether a lane may send now, and if not, when |
+//! | `rate_limit`, `window` | whether a lane may send now, and if not, when |
 
 mod backoff;
 mod breaker;
@@ -15,6 +15,7 @@ mod concurrency;
 mod pace;
 mod rate_limit;
 mod retry;
+mod window;
 
 pub use backoff::full_jitter;
 pub use breaker::{Breaker, Sign, probe_wait_max};

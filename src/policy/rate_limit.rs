@@ -1,9 +1,11 @@
 //! Whether a lane may send now, and if not, when.
 //!
 //! The arithmetic is governor's (GCRA): a limit of `N/T` lets one go every `T/N`, and `burst` of them at once after a
-//! pause. Nobody ever waits on a limiter: a lane that may not send is parked until the time it is told.
+//! pause. A burst never makes it more than `N` in any `T`: a [`Window`] counts. Quick limits catch up ten milliseconds, for timers
+//! ring late. Nobody ever waits on a limiter: a lane that may not send is parked until the time it is told.
 
 use std::{
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,12 +18,34 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 
+use super::window::Window;
 use crate::{clock::Clock, config::RateWindow};
+
+/// What a limit may catch up.
+const SLIP: Duration = Duration::from_millis(10);
 
 /// All windows of one lane's rate limit.
 pub struct RateLimiter {
-    windows: Vec<Governor<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Elapsed>>>,
+    limits: Vec<Limit>,
     clock: Ticks,
+}
+
+/// One of them.
+struct Limit {
+    spacing: Governor<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Elapsed>>,
+    /// Where several may go at once.
+    window: Option<Window>,
+}
+
+impl Limit {
+    fn new(window: &RateWindow, clock: Ticks) -> Self {
+        let caught_up = SLIP.as_nanos() * u128::from(window.count.get()) / window.per.as_nanos().max(1);
+        let caught_up = u32::try_from(caught_up).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        let burst = window.burst.max(caught_up).min(window.count);
+        let quota = Quota::with_period(interval(window)).expect("an interval is never zero").allow_burst(burst);
+        let counted = (burst.get() > 1).then(|| Window::new(window.count.get().into(), window.per));
+        Self { spacing: Governor::direct_with_clock(quota, clock), window: counted }
+    }
 }
 
 impl RateLimiter {
@@ -31,35 +55,39 @@ impl RateLimiter {
         let mut windows = windows.to_vec();
         // The slowest first: it refuses most often, and a refusal must not use up another window's allowance.
         windows.sort_by_key(|window| std::cmp::Reverse(interval(window)));
-        let windows = windows.iter().map(|window| Governor::direct_with_clock(quota(window), clock.clone())).collect();
-        Self { windows, clock }
+        let limits = windows.iter().map(|window| Limit::new(window, clock.clone())).collect();
+        Self { limits, clock }
     }
 
     /// Takes the allowance for one send, or tells when to ask again.
-    pub fn take(&self) -> Result<(), Instant> {
-        for window in &self.windows {
-            if let Err(refused) = window.check() {
+    pub fn take(&mut self) -> Result<(), Instant> {
+        if self.limits.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        if let Some(until) = self.limits.iter_mut().filter_map(|limit| limit.window.as_mut()?.wait(now.0)).max() {
+            return Err(self.clock.start + until);
+        }
+        for limit in &self.limits {
+            if let Err(refused) = limit.spacing.check() {
                 let wait = refused.wait_time_from(self.clock.now());
                 return Err(self.clock.clock.now() + wait.max(Duration::from_nanos(1)));
             }
         }
+        self.limits.iter_mut().filter_map(|limit| limit.window.as_mut()).for_each(|window| window.take(now.0));
         Ok(())
     }
 }
 
 impl std::fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RateLimiter").field("windows", &self.windows.len()).finish_non_exhaustive()
+        f.debug_struct("RateLimiter").field("limits", &self.limits.len()).finish_non_exhaustive()
     }
 }
 
 /// The time between two sends at an even pace.
 fn interval(window: &RateWindow) -> Duration {
     (window.per / window.count.get()).max(Duration::from_nanos(1))
-}
-
-fn quota(window: &RateWindow) -> Quota {
-    Quota::with_period(interval(window)).expect("an interval is never zero").allow_burst(window.burst)
 }
 
 /// Our clock, as governor wants it.
@@ -107,8 +135,6 @@ impl Reference for Elapsed {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -122,7 +148,7 @@ mod tests {
     /// Sends as fast as allowed for `span` of virtual time and returns the moments.
     async fn send_times(windows: &[RateWindow], span: Duration) -> Vec<Duration> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (start, limiter) = (clock.now(), RateLimiter::new(windows, clock.clone()));
+        let (start, mut limiter) = (clock.now(), RateLimiter::new(windows, clock.clone()));
         let mut times = Vec::new();
         while clock.now() < start + span {
             match limiter.take() {
@@ -140,16 +166,23 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
-        fn an_even_pace_never_exceeds_any_window(
-            a in 1u32..20, a_ms in 100u64..3_000, b in 1u32..60, b_ms in 100u64..10_000
+        fn no_window_ever_holds_more_than_its_limit_burst_or_not(
+            a in 1u32..20, a_ms in 100u64..3_000, a_burst in 1u32..20, b in 1u32..600, b_ms in 100u64..10_000, b_burst in 1u32..600
         ) {
-            let windows = [window(a, Duration::from_millis(a_ms), 1), window(b, Duration::from_millis(b_ms), 1)];
+            let windows = [
+                window(a, Duration::from_millis(a_ms), a_burst.min(a)),
+                window(b, Duration::from_millis(b_ms), b_burst.min(b)),
+            ];
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("runtime");
-            let times = runtime.block_on(send_times(&windows, Duration::from_secs(20)));
+            let span = Duration::from_secs(20);
+            let times = runtime.block_on(send_times(&windows, span));
             for window in windows {
                 prop_assert!(most_in_any(window.per, &times) <= window.count.get() as usize);
             }
-            prop_assert!(!times.is_empty());
+            // And what the slowest allows does go, but for what slots, late timers and the spacing of the other cost.
+            let allowed = windows.iter().map(|window| span.as_secs_f64() / window.per.as_secs_f64() * f64::from(window.count.get()));
+            let slowest = allowed.fold(f64::INFINITY, f64::min);
+            prop_assert!(times.len() as f64 >= 0.8 * slowest - 1.0, "{} of {slowest}", times.len());
         }
     }
 
@@ -157,12 +190,12 @@ mod tests {
     async fn a_burst_goes_at_once_and_the_rest_is_paced() {
         let times = send_times(&[window(10, Duration::from_secs(1), 5)], Duration::from_secs(1)).await;
         assert_eq!(times.iter().filter(|time| time.is_zero()).count(), 5);
-        assert!((14..=15).contains(&times.len()), "{}", times.len());
+        assert_eq!(times.len(), 10, "the burst is of the same ten");
     }
 
     #[test]
     fn without_windows_there_is_no_limit() {
-        let limiter = RateLimiter::new(&[], Arc::new(SystemClock));
+        let mut limiter = RateLimiter::new(&[], Arc::new(SystemClock));
         assert!((0..1000).all(|_| limiter.take().is_ok()));
     }
 }
