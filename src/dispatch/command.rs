@@ -41,7 +41,10 @@ impl Dispatcher {
             Command::Balance(strategy) => self.roster.balance_by(strategy),
             Command::Weigh(slot, weight) => self.roster.weigh(slot, weight),
             Command::Specialise(slot, affinity) => self.roster.specialise(slot, affinity),
-            Command::ShowLanes => self.show_lanes(),
+            Command::ShowLanes => {
+                self.show_lanes();
+                self.forget_idle_lanes(self.clock.now());
+            }
             // Whoever asked may be gone.
             Command::Lanes(answer) => drop(answer.send(self.lane_stats())),
             Command::Order(platform, order, done) => {

@@ -50,11 +50,7 @@ impl Dispatcher {
     pub(super) fn show_lanes(&self) {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         for (_, lane) in &self.lanes {
-            let shown = &lane.tally.lanes;
-            shown.waiting.store(0, Relaxed);
-            shown.oldest_ms.store(0, Relaxed);
-            shown.limit.store(0, Relaxed);
-            shown.breakers.iter().for_each(|count| count.store(0, Relaxed));
+            lane.tally.lanes.clear();
         }
         for (_, lane) in &self.lanes {
             let shown = &lane.tally.lanes;

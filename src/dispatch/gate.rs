@@ -134,6 +134,11 @@ impl Gate {
         later
     }
 
+    /// Whether it stands as a new one would, but for how much may be under way.
+    pub fn is_as_new(&self, now: Instant) -> bool {
+        self.bar(now, false).is_none() && self.breaker.state() == BreakerState::Closed && self.pace.rate().is_none()
+    }
+
     /// How its breaker stands.
     pub fn breaker(&self) -> BreakerState {
         self.breaker.state()

@@ -23,6 +23,9 @@ const SOON: Duration = Duration::from_secs(2);
 /// A lane that is paused looks at what has expired on it this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
+/// A lane that had nothing to do for so long is forgotten.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+
 /// A send's part of the average time is one in so many.
 const AVERAGE_OVER: u64 = 32;
 
@@ -38,6 +41,8 @@ pub struct Lane {
     pub queue: VecDeque<usize>,
     /// Its tasks with workers.
     pub in_flight: usize,
+    /// When it was last sent to.
+    pub used: Instant,
     /// Its tasks of which it is being written down that sending them begins.
     pub beginning: usize,
     /// Whether, when it was last looked at, only its own limit kept more of it from being sent.
@@ -95,6 +100,7 @@ impl Lane {
         batch_size: usize,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let used = clock.now();
         let gate = Gate::new(&entry.delivery, entry.capabilities.batch_max.min(batch_size), clock);
         let hash = stable_hash(&key);
         let (queue, in_flight, held_max) = (VecDeque::new(), 0, held_max(&entry.delivery));
@@ -104,6 +110,7 @@ impl Lane {
             entry,
             queue,
             in_flight,
+            used,
             beginning: 0,
             at_limit: false,
             at_share: false,
@@ -170,6 +177,16 @@ impl Lane {
             self.average_nanos = (average * (AVERAGE_OVER - 1) + took) / AVERAGE_OVER;
         }
         (took.saturating_mul(1000) / average.max(1)).min(u64::from(u32::MAX)) as u32
+    }
+
+    /// Whether nothing is known of it that would be missed: it has long had nothing to do, longer than its rate limits look back.
+    pub fn is_forgettable(&self, now: Instant) -> bool {
+        let looks_back = self.entry.delivery.rate_limit.iter().map(|window| window.per).max().unwrap_or_default();
+        let is_idle = self.queue.is_empty() && self.in_flight == 0 && self.beginning == 0 && !self.backlog && !self.in_ring;
+        is_idle
+            && self.parked_until.is_none()
+            && self.gate.is_as_new(now)
+            && now.saturating_duration_since(self.used) > IDLE.max(looks_back)
     }
 
     /// Whether it sends nothing at `now`.

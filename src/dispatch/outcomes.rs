@@ -62,6 +62,7 @@ impl Dispatcher {
     ) {
         let lane = &mut self.lanes[held.lane];
         lane.in_flight -= 1;
+        lane.used = now;
         lane.tally.in_flight.fetch_sub(1, Relaxed);
         let case = Judgement {
             config: &lane.entry.delivery,

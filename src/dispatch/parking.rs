@@ -84,10 +84,8 @@ impl Dispatcher {
                 break;
             }
             self.parked.pop();
-            let lane = &mut self.lanes[index];
-            if lane.parked_until != Some(until) {
-                continue; // it came back earlier
-            }
+            // It may have come back earlier, or be forgotten.
+            let Some(lane) = self.lanes.get_mut(index).filter(|lane| lane.parked_until == Some(until)) else { continue };
             lane.parked_until = None;
             self.look(index, now);
             let lane = &mut self.lanes[index];
@@ -167,6 +165,20 @@ impl Dispatcher {
         self.claim_wanted |= self.lanes[index].wants_more(now);
         let why: Arc<str> = why.into();
         self.events.publish(|| (None, EventKind::BreakerChanged { lane: key, state, why }));
+    }
+
+    /// Forgets lanes that have long had nothing to do: a webhook's may be as many as its customers have hosts.
+    pub(super) fn forget_idle_lanes(&mut self, now: Instant) {
+        let idle = self.lanes.iter().filter(|(_, lane)| lane.is_forgettable(now)).map(|(index, _)| index);
+        for index in idle.collect::<Vec<_>>() {
+            let lane = self.lanes.remove(index);
+            // Those of its platform that stay are shown again next time.
+            lane.tally.lanes.clear();
+            // A lane of a platform that was removed is not found by its key any more.
+            if self.lane_of.get(&lane.key) == Some(&index) {
+                self.lane_of.remove(&lane.key);
+            }
+        }
     }
 
     /// Does what a person said about a platform. Its lanes that are not there yet are paused too.

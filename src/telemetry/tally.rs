@@ -69,6 +69,14 @@ pub struct LaneTally {
 }
 
 impl LaneTally {
+    /// Nothing stands anywhere.
+    pub fn clear(&self) {
+        [&self.waiting, &self.oldest_ms, &self.limit]
+            .into_iter()
+            .chain(&self.breakers)
+            .for_each(|number| number.store(0, Relaxed));
+    }
+
     /// Counts a lane whose breaker stands so.
     pub fn count_breaker(&self, state: BreakerState) {
         let index = BreakerState::ALL.iter().position(|known| *known == state);

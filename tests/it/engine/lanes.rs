@@ -184,3 +184,35 @@ async fn a_batch_lingers_to_fill_only_as_long_as_it_is_told_to() {
 fn one() -> NonZeroU32 {
     NonZeroU32::MIN
 }
+
+#[tokio::test]
+async fn lanes_that_have_nothing_to_do_are_forgotten_and_come_back_when_they_are_needed() {
+    let hosts = FakePlatform::new().with_lane(|recipient| recipient.map(str::to_owned));
+    let limited = FakePlatform::new().with_lane(|recipient| recipient.map(str::to_owned));
+    let rate_limit = vec![RateWindow { count: one(), per: Duration::from_secs(60 * 60), burst: one() }];
+    let delivery = DeliveryConfig { rate_limit, ..DeliveryConfig::default() };
+    let test = TestHub::start_with(|hub| {
+        hub.platform("hosts", hosts.clone()).platform_with("limited", Arc::new(limited.clone()), delivery)
+    });
+    let test = test.await.expect("starts");
+    let many = (0..2_000).map(|n| Notification::text("x").to(format!("hosts:{n}")));
+    test.hub.send_all(many).await.expect("accepted").outcomes(|_| ()).await.expect("known");
+    test.hub.deliver(Notification::text("x").to("limited:a")).await.expect("delivered");
+    hosts.push(SendError::unauthorized("not you"));
+    let held = test.hub.send(Notification::text("x").to("hosts:refuses")).await.expect("accepted");
+    let lanes = async || test.hub.lanes().list().await.expect("listed").len();
+    while test.hub.lanes().list().await.expect("listed").iter().all(|lane| lane.parked.is_none()) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(lanes().await, 2_002);
+    test.clock.advance(Duration::from_secs(9 * 60));
+    assert_eq!(lanes().await, 2_002);
+    test.clock.advance(Duration::from_secs(60 + 2));
+    while lanes().await > 2 {
+        tokio::task::yield_now().await;
+        test.clock.advance(Duration::from_millis(10));
+    }
+    assert_eq!(lanes().await, 2, "one is suspended, and of one its limit is to be kept to for an hour");
+    assert!(test.hub.deliver(Notification::text("x").to("hosts:7")).await.expect("known").all_delivered());
+    drop(held);
+}
