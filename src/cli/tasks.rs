@@ -11,6 +11,7 @@ use crate::{
     Hub, HubBuilder, NotificationId, PlatformName, TaskId, TaskState,
     clock::{Clock, SystemClock},
     config::{StoreKind, duration},
+    hub::explained,
     store::{ListedTask, TaskFilter},
 };
 
@@ -251,6 +252,8 @@ fn whole(task: &ListedTask) -> Value {
     let mut record = record(task);
     record["notification"] = json!(task.outcome.task.notification());
     record["correlation_id"] = json!(task.correlation_id.to_string());
+    // Nothing is delivered here, so a task is nowhere but in the store.
+    record["explained"] = json!(explained(task, None, SystemClock.wall()));
     record["attempts"] = attempts.collect();
     record
 }

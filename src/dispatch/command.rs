@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::{LaneOrder, dispatcher::Dispatcher};
+use super::{LaneOrder, Place, dispatcher::Dispatcher};
 use crate::{
     config::{Affinity, Strategy},
     task::{PlatformName, TaskId},
@@ -28,6 +28,8 @@ pub enum Command {
     ShowLanes,
     /// How each lane stands is asked.
     Lanes(oneshot::Sender<Vec<LaneStats>>),
+    /// Where a task is is asked; nothing if it is not held here.
+    Place(TaskId, oneshot::Sender<Option<Place>>),
     /// What a person says about all lanes of a platform.
     Order(PlatformName, LaneOrder, oneshot::Sender<()>),
 }
@@ -47,6 +49,7 @@ impl Dispatcher {
             }
             // Whoever asked may be gone.
             Command::Lanes(answer) => drop(answer.send(self.lane_stats())),
+            Command::Place(task, answer) => drop(answer.send(self.place(task))),
             Command::Order(platform, order, done) => {
                 self.order_lanes(&platform, order);
                 let _ = done.send(());

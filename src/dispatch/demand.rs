@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::{dispatcher::Dispatcher, gate::Bar};
-use crate::telemetry::{LaneStats, Parked, ParkedBy};
+use crate::{
+    task::{LaneKey, TaskId},
+    telemetry::{LaneStats, Parked, ParkedBy},
+};
 
 /// A full pool is looked at this often at most: it costs a step per lane.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -63,6 +66,22 @@ impl Dispatcher {
         }
     }
 
+    /// Where a task is, if it is held here.
+    pub(super) fn place(&self, task: TaskId) -> Option<Place> {
+        let now = self.clock.now();
+        let (key, held) = self.ledger.iter().find(|(_, held)| held.lease.task.id == task)?;
+        if let Some((worker, _)) = held.with {
+            return Some(Place::UnderWay { worker: worker.slot, since: now.saturating_duration_since(held.since) });
+        }
+        let lane = self.lanes.get(held.lane)?;
+        Some(Place::Queued {
+            lane: lane.key.clone(),
+            before: lane.queue.iter().take_while(|queued| **queued != key).count(),
+            parked: lane.gate.bar(now, held.begun).map(|bar| parked(bar, now)),
+            limit: lane.at_limit.then(|| lane.gate.limit()),
+        })
+    }
+
     /// How each lane stands.
     pub(super) fn lane_stats(&self) -> Vec<LaneStats> {
         let now = self.clock.now();
@@ -79,6 +98,29 @@ impl Dispatcher {
         });
         stats.collect()
     }
+}
+
+/// Where a held task is.
+#[derive(Debug)]
+pub enum Place {
+    /// It waits for its turn.
+    Queued {
+        /// On this lane.
+        lane: LaneKey,
+        /// With so many before it.
+        before: usize,
+        /// Which is kept from sending by this.
+        parked: Option<Parked>,
+        /// Which has so many under way as it may.
+        limit: Option<usize>,
+    },
+    /// A worker has it.
+    UnderWay {
+        /// In this slot.
+        worker: u32,
+        /// It is held for so long; hardly longer than the worker has it.
+        since: Duration,
+    },
 }
 
 fn parked(bar: Bar, now: Instant) -> Parked {

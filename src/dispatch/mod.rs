@@ -15,7 +15,7 @@
 //! | `outcomes` | taking outcomes in: verdicts, lost workers |
 //! | `parking` | lanes that may not send: rests, breakers, what a person said |
 //! | `claims` | how much is claimed from the store, and when |
-//! | `demand` | what is told of waiting tasks: to the scaler, and on the board |
+//! | `demand` | what is told of waiting tasks: to the scaler, on the board, and of a single one |
 //! | `gate` | whether a lane may send now: its limits, its breaker, what it was told |
 //! | `lane` | [`Lane`](lane::Lane): one road, its queue and its limits |
 //! | `ledger` | every task this process holds |
@@ -39,6 +39,7 @@ mod slot;
 mod turn;
 
 pub use command::Command;
+pub use demand::Place;
 pub use dispatcher::Dispatcher;
 pub use parking::LaneOrder;
 pub use parts::DispatcherParts;

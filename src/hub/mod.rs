@@ -9,6 +9,7 @@
 //! | `submit` | [`Hub::send`], [`Hub::send_all`], [`Hub::deliver`]: from notification to stored tasks |
 //! | `accepted` | [`Accepted`] and [`Batch`]: what a caller holds afterwards |
 //! | `control` | [`Hub::cancel`], [`Hub::remove_platform`], [`Hub::stats`], [`Hub::subscribe`], [`Hub::shutdown`] |
+//! | `explain` | [`Hub::explain`]: what a task waits for, in plain words |
 //! | `lanes` | [`Hub::lanes`]: how lanes stand; pausing a platform, its circuit breaker |
 //! | `letters` | [`Hub::tasks`], [`Hub::dead`]: looking through the store; dead letters |
 //! | `workers` | [`Hub::workers`], [`Hub::health`]: the pool by hand, at run time |
@@ -23,6 +24,7 @@ mod bounds;
 mod builder;
 mod control;
 mod error;
+mod explain;
 mod file;
 mod lanes;
 mod letters;
@@ -46,6 +48,7 @@ pub use accepted::{Accepted, AcceptedTask, Batch, Progress};
 pub use builder::HubBuilder;
 pub use control::{Cancellation, Stats};
 pub use error::{HubError, OutcomeError, ShutdownForced, StartError};
+pub(crate) use explain::explained;
 pub use lanes::Lanes;
 pub use letters::DeadLetters;
 pub use urls::UrlTargets;

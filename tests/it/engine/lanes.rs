@@ -216,3 +216,27 @@ async fn lanes_that_have_nothing_to_do_are_forgotten_and_come_back_when_they_are
     assert!(test.hub.deliver(Notification::text("x").to("hosts:7")).await.expect("known").all_delivered());
     drop(held);
 }
+
+#[tokio::test]
+async fn what_a_task_waits_for_is_told_while_it_waits() {
+    let rate_limit = vec![RateWindow { count: one(), per: Duration::from_secs(1), burst: one() }];
+    let delivery = DeliveryConfig { rate_limit, ..DeliveryConfig::default() };
+    let limited = FakePlatform::new();
+    let test =
+        TestHub::start_with(|hub| hub.platform_with("limited", Arc::new(limited.clone()), delivery)).await.expect("starts");
+    let first = test.hub.deliver(Notification::text("0").to("limited")).await.expect("delivered");
+    let explain = async |task| test.hub.explain(task).await.expect("known").expect("there");
+    assert_eq!(explain(first.targets[0].task).await, "tried once, and delivered");
+    let mut tasks = Vec::new();
+    for n in 1..4 {
+        let accepted = test.hub.send(Notification::text(format!("{n}")).to("limited")).await.expect("accepted");
+        tasks.extend(accepted.tasks().map(|task| task.id));
+    }
+    // Which are seen to wait once the lane has been looked at.
+    while test.hub.lanes().list().await.expect("listed").iter().all(|lane| lane.parked.is_none() || lane.waiting < 3) {
+        tokio::task::yield_now().await;
+    }
+    let expected = "not tried yet; parked: the rate limit of limited is used up, for 1.0 s more; 2 before it";
+    assert_eq!(explain(tasks[2]).await, expected);
+    assert_eq!(test.hub.explain("01a21bac-10a3-7000-8000-010000000001".parse().expect("an id")).await.expect("read"), None);
+}
