@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     config::DeliveryConfig,
     event::BreakerState,
-    policy::{Breaker, Concurrency, Pace, RateLimiter, Sign, Trip},
+    policy::{Breaker, Concurrency, Pace, RateLimiter, RetryBudget, Sign, Trip},
 };
 
 /// Everything that can keep a lane from sending.
@@ -18,6 +18,8 @@ pub struct Gate {
     pace: Pace,
     breaker: Breaker,
     concurrency: Concurrency,
+    /// How soon what failed may come again.
+    pub retries: RetryBudget,
     /// Tasks that one send may carry.
     batch_max: usize,
     max_in_flight: usize,
@@ -73,6 +75,7 @@ impl Gate {
             pace: Pace::new(),
             breaker,
             concurrency,
+            retries: RetryBudget::new(now),
             batch_max,
             max_in_flight,
             paused: false,
@@ -165,6 +168,7 @@ impl Gate {
             self.pace.refused(trip.began, now);
         } else if trip.sign == Sign::Answers {
             self.pace.passed();
+            self.retries.earn(now);
         }
         let is_other = self.breaker.learn(trip.sign, is_probe, trip.began, now, rng);
         let closed = self.breaker.state() == BreakerState::Closed;

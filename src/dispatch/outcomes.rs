@@ -9,7 +9,7 @@ use notifyhub_platforms::contract::{ErrorKind, LimitScope, SendError};
 
 use super::{claims::held_max, dispatcher::Dispatcher, ledger::Held};
 use crate::{
-    policy::{Judgement, judge},
+    policy::{Judgement, Sign, judge},
     pool::{Done, FinishedSend, PoolEvent},
     store::{Lease, Settlement},
     task::{Attempt, Disposition, WorkerKey},
@@ -73,7 +73,13 @@ impl Dispatcher {
             cancelled: held.cancelled,
             now: wall,
         };
-        let disposition = judge(&done.result, case, &mut self.rng);
+        let mut disposition = judge(&done.result, case, &mut self.rng);
+        // What says nothing of the platform, a worker that was lost, is no burden for it either.
+        if let Disposition::Retry { due, counts: true } = &mut disposition
+            && Sign::of(&done.result) == Sign::Fails
+        {
+            *due = due.checked_add(lane.gate.retries.spend(now)).unwrap_or(*due);
+        }
         lane.tally.took.record_duration(done.took);
         match &done.result {
             Ok(_) => _ = lane.tally.succeeded.fetch_add(1, Relaxed),

@@ -5,12 +5,14 @@
 //! | `retry` | what becomes of a task after an attempt |
 //! | `backoff` | how long it waits before the next one |
 //! | `breaker` | whether a platform is left alone because it fails or refuses |
+//! | `budget` | how many retries a platform bears beside first attempts |
 //! | `concurrency` | how many sends a lane may have under way |
 //! | `pace` | the rate a platform lets through that keeps refusing |
 //! | `rate_limit`, `window` | whether a lane may send now, and if not, when |
 
 mod backoff;
 mod breaker;
+mod budget;
 mod concurrency;
 mod pace;
 mod rate_limit;
@@ -19,6 +21,7 @@ mod window;
 
 pub use backoff::full_jitter;
 pub use breaker::{Breaker, Sign, probe_wait_max};
+pub use budget::RetryBudget;
 pub use concurrency::{Concurrency, Trip};
 pub use pace::Pace;
 pub use rate_limit::RateLimiter;

@@ -215,3 +215,31 @@ async fn a_breaker_that_is_opened_by_hand_opens_for_its_time() {
     assert!(accepted.outcome().await.expect("known").all_delivered());
     assert_eq!(lane(&test).await.breaker, BreakerState::HalfOpen, "one answer does not close it");
 }
+
+#[tokio::test]
+async fn retries_of_what_a_platform_fails_wait_for_its_budget_and_those_of_a_panic_do_not() {
+    let mut delivery = delivery();
+    delivery.breaker.failure_threshold = 0;
+    let test = TestHub::start_with(|hub| hub.delivery(delivery)).await.expect("starts");
+    // A panic says nothing of the platform.
+    (0..30).for_each(|_| test.platform.push(Reaction::Panic));
+    let accepted = test.hub.send(Notification::text("x").to("test")).await.expect("accepted");
+    for tries in 1..=30 {
+        test.platform.wait_for(tries).await;
+        test.clock.advance(Duration::from_millis(2));
+    }
+    assert!(accepted.outcome().await.expect("known").all_delivered(), "after 60 ms");
+    // Ten come at once, and three a second from then on.
+    (0..20).for_each(|_| test.platform.push(SendError::unavailable("down")));
+    let accepted = test.hub.send(Notification::text("y").to("test")).await.expect("accepted");
+    for tries in 1..=11 {
+        test.platform.wait_for(31 + tries).await;
+        test.clock.advance(Duration::from_millis(2));
+    }
+    for tries in 12..=21 {
+        assert!(lane(&test).await.in_flight == 0 && test.platform.count() == 31 + tries - 1, "try {tries} waits");
+        test.clock.advance(Duration::from_millis(340));
+        test.platform.wait_for(31 + tries).await;
+    }
+    assert!(accepted.outcome().await.expect("known").all_delivered());
+}
