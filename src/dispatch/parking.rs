@@ -10,6 +10,7 @@ use notifyhub_platforms::contract::{ErrorKind, LimitScope, SendError};
 
 use super::{dispatcher::Dispatcher, gate::Bar, ledger::Held};
 use crate::{
+    config::OnUnauthorized,
     event::{BreakerState, EventKind},
     policy::{Sign, Trip},
     pool::Done,
@@ -123,7 +124,12 @@ impl Dispatcher {
     /// Lets a lane learn from an attempt: how much it may have under way, and how its breaker is to stand. Those of its whole
     /// platform stand with it if that refuses us altogether.
     pub(super) fn learn_from(&mut self, held: &Held, done: &Done, now: Instant) {
-        let (index, sign) = (held.lane, Sign::of(&done.result));
+        let index = held.lane;
+        let sign = match Sign::of(&done.result) {
+            // Whoever wants them dead has nothing held.
+            Sign::Refuses if self.lanes[index].entry.delivery.on_unauthorized == OnUnauthorized::Dead => Sign::Nothing,
+            sign => sign,
+        };
         let is_limit = |error: &SendError| error.kind() == ErrorKind::RateLimited && error.scope() != LimitScope::Target;
         let rate_limited = done.result.as_ref().is_err_and(is_limit);
         let lane = &mut self.lanes[index];

@@ -149,9 +149,10 @@ async fn refused_credentials_hold_all_tasks_until_somebody_has_seen_to_it() {
 async fn a_platform_may_ask_for_death_where_its_credentials_are_refused() {
     let delivery = DeliveryConfig { on_unauthorized: OnUnauthorized::Dead, ..delivery() };
     let test = TestHub::start_with(|hub| hub.delivery(delivery)).await.expect("starts");
-    test.platform.push(SendError::unauthorized("bad token"));
-    let outcome = test.hub.deliver(Notification::text("x").to("test")).await.expect("known");
-    assert_eq!(outcome.targets[0].state, TaskState::Dead);
+    test.platform.otherwise(SendError::unauthorized("bad token"));
+    let batch = test.hub.send_all((0..20).map(|n| Notification::text(format!("{n}")).to("test"))).await.expect("accepted");
+    let outcomes = batch.outcomes(|_| ()).await.expect("known");
+    assert!(outcomes.iter().all(|outcome| outcome.targets[0].state == TaskState::Dead), "none is held");
 }
 
 #[tokio::test]
