@@ -69,7 +69,7 @@ impl Gate {
         let breaker = Breaker::new(delivery.breaker.clone(), now);
         let limiter = RateLimiter::new(&delivery.rate_limit, clock);
         let (batch_max, max_in_flight) = (batch_max.max(1), delivery.max_in_flight);
-        let concurrency = Concurrency::new(max_in_flight.div_ceil(batch_max), now);
+        let concurrency = Concurrency::new(max_in_flight, batch_max, now);
         Self {
             limiter,
             pace: Pace::new(),
@@ -174,7 +174,7 @@ impl Gate {
         let closed = self.breaker.state() == BreakerState::Closed;
         if closed && is_other {
             // Whatever it could do before it failed, it is begun with little.
-            self.concurrency = Concurrency::new(self.max_in_flight.div_ceil(self.batch_max), now);
+            self.concurrency = Concurrency::new(self.max_in_flight, self.batch_max, now);
         } else if closed && (trip.rate_limited || matches!(trip.sign, Sign::Answers | Sign::Fails)) {
             self.concurrency.learn(trip, now);
         }

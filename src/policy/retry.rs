@@ -73,12 +73,13 @@ pub fn judge(result: &Result<Receipt, SendError>, case: Judgement<'_>, rng: &mut
     if failed >= case.config.max_attempts || (is_bounded && case.tries >= tries_max) {
         return Disposition::Dead(DeadReason::OutOfAttempts);
     }
-    let wait = match () {
-        () if is_held => Duration::ZERO,
-        () if case.probe => {
-            wait(error, case.config, case.tries, rng).min(probe_wait_max(&case.config.breaker).max(asked(error, case.config)))
-        }
-        () => wait(error, case.config, failed, rng),
+    let wait = if is_held {
+        Duration::ZERO
+    } else if case.probe {
+        let longest = probe_wait_max(&case.config.breaker).max(asked(error, case.config));
+        wait(error, case.config, case.tries, rng).min(longest)
+    } else {
+        wait(error, case.config, failed, rng)
     };
     let due = case.now.checked_add(wait).unwrap_or(case.now);
     if case.expires_at.is_some_and(|expires_at| due >= expires_at) {

@@ -43,6 +43,8 @@ const PUSHED_PART: usize = 4;
 #[derive(Debug)]
 pub struct Concurrency {
     max: usize,
+    /// Tasks of one send: each is told of, and a window counts sends.
+    tasks_per_send: usize,
     limit: usize,
     phase: Phase,
     /// The next step's size, as a part of the limit.
@@ -133,11 +135,12 @@ impl Window {
 }
 
 impl Concurrency {
-    /// A limit that stays within `max`, at least 1.
-    pub fn new(max: usize, now: Instant) -> Self {
-        let max = max.max(1);
+    /// A limit for sends of up to so many tasks, which keeps the tasks under way within `max_in_flight`; at least one send.
+    pub fn new(max_in_flight: usize, tasks_per_send: usize, now: Instant) -> Self {
+        let max = max_in_flight.div_ceil(tasks_per_send).max(1);
         Self {
             max,
+            tasks_per_send,
             limit: START.min(max),
             phase: Phase::Doubling(None),
             part: 4,
@@ -161,7 +164,7 @@ impl Concurrency {
         let ended = trip.began + trip.took;
         if trip.rate_limited || trip.sign == Sign::Fails {
             window.pushed += 1;
-            if window.pushed >= PUSHED_MIN && window.pushed * PUSHED_PART > window.done + window.pushed {
+            if window.pushed >= PUSHED_MIN * self.tasks_per_send && window.pushed * PUSHED_PART > window.done + window.pushed {
                 self.go(self.limit / 2, level(Direction::Up), now);
             }
             return;
@@ -181,9 +184,9 @@ impl Concurrency {
             _ if self.part > 4 => WINDOW_MIN.max(2 * WINDOW_TIMES * self.limit),
             _ => WINDOW_MIN.max(WINDOW_TIMES * self.limit),
         };
-        if window.done >= enough {
+        if window.done >= enough * self.tasks_per_send {
             self.decide(now);
-        } else if window.done.is_multiple_of(WINDOW_MIN) {
+        } else if window.done.is_multiple_of(WINDOW_MIN * self.tasks_per_send) {
             self.look_for_a_fall(now);
         }
     }

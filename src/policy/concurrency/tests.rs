@@ -62,7 +62,7 @@ fn ratio_to_best(concurrency: &mut Concurrency, platform: Platform, start: Insta
 /// Half a minute on one platform, then half a minute on another.
 fn shifting(platforms: [Platform; 2]) -> [f64; 2] {
     let start = SystemClock.now();
-    let mut concurrency = Concurrency::new(64, start);
+    let mut concurrency = Concurrency::new(64, 1, start);
     let first = ratio_to_best(&mut concurrency, platforms[0], start);
     [first, ratio_to_best(&mut concurrency, platforms[1], start + Duration::from_secs(60))]
 }
@@ -86,7 +86,7 @@ proptest! {
 #[test]
 fn a_quick_platform_gets_all_it_may() {
     let start = SystemClock.now();
-    let mut concurrency = Concurrency::new(256, start);
+    let mut concurrency = Concurrency::new(256, 1, start);
     let platform = Platform { base: Duration::from_micros(100), knee: 2, power: 1.0, noise: 0.1 };
     let mut learning = |trip: Option<(Trip, Instant)>| {
         if let Some((trip, now)) = trip {
@@ -101,7 +101,7 @@ fn a_quick_platform_gets_all_it_may() {
 #[test]
 fn nothing_is_learnt_while_something_else_is_the_limit() {
     let start = SystemClock.now();
-    let mut concurrency = Concurrency::new(64, start);
+    let mut concurrency = Concurrency::new(64, 1, start);
     for n in 0..10_000u64 {
         let now = start + Duration::from_millis(50 * n);
         let trip = Trip { began: now, took: Duration::from_millis(40), sign: Sign::Answers, rate_limited: false, limited: false };
@@ -113,7 +113,7 @@ fn nothing_is_learnt_while_something_else_is_the_limit() {
 #[test]
 fn push_back_cuts_it_in_half_once_per_round_trip() {
     let start = SystemClock.now();
-    let mut concurrency = Concurrency::new(64, start);
+    let mut concurrency = Concurrency::new(64, 1, start);
     concurrency.limit = 64;
     let slow = |began| Trip { began, took: Duration::from_secs(1), sign: Sign::Fails, rate_limited: false, limited: true };
     for _ in 0..64 {
@@ -130,7 +130,7 @@ fn push_back_cuts_it_in_half_once_per_round_trip() {
 #[test]
 fn a_failure_now_and_then_does_not_cut_it() {
     let start = SystemClock.now();
-    let mut concurrency = Concurrency::new(64, start);
+    let mut concurrency = Concurrency::new(64, 1, start);
     concurrency.limit = 64;
     for n in 0..10_000u32 {
         let now = start + Duration::from_millis(u64::from(n));
@@ -138,4 +138,18 @@ fn a_failure_now_and_then_does_not_cut_it() {
         concurrency.learn(Trip { began: now, took: Duration::from_millis(64), sign, rate_limited: false, limited: false }, now);
         assert_eq!(concurrency.limit(), 64);
     }
+}
+
+#[test]
+fn a_window_of_batches_counts_batches() {
+    let start = SystemClock.now();
+    let mut concurrency = Concurrency::new(640, 10, start);
+    let (took, mut told) = (Duration::from_millis(50), 0u32);
+    while concurrency.limit() == START {
+        told += 1;
+        let began = start + Duration::from_millis(u64::from(told));
+        concurrency.learn(Trip { began, took, sign: Sign::Answers, rate_limited: false, limited: true }, began + took);
+    }
+    assert_eq!(told, 1 + 10 * 2 * START as u32, "the first opens the window");
+    assert_eq!(concurrency.limit(), 2 * START);
 }
