@@ -44,8 +44,9 @@ fn submission(ids: &IdSource, number: u64, lane: &LaneKey) -> Submission {
         accepted_at: wall,
         not_before: None,
         expires_at: None,
+        failovers: Box::default(),
     });
-    let task = Task { id: head.id.task(0), index: 0, head: head.clone(), lane: lane.clone(), recipient: None };
+    let task = Task { id: head.id.task(0), index: 0, head: head.clone(), lane: lane.clone(), recipient: None, until: None };
     Submission { head, tasks: [Arc::new(task)].into(), idempotency: None, keys: Default::default(), urls: Vec::new() }
 }
 
@@ -123,7 +124,7 @@ fn settlement(lease: Lease) -> Settlement {
 /// Whole life cycles, `batch` at a time.
 pub fn cycle(store: &str, batch: usize) -> Result<Measured, AnyError> {
     let (folder, lane, ids) = (folder()?, lane()?, IdSource::new(1));
-    let credits = Credits { total: batch, lanes: Vec::new(), others: batch };
+    let credits = Credits { total: batch, others: batch, ..Credits::default() };
     runtime()?.block_on(async {
         let store = open(store, folder.path(), &mut None).await?;
         let (began, mut done) = (Instant::now(), 0);
@@ -151,7 +152,7 @@ pub fn backlog(store: &str, tasks: usize) -> Result<Measured, AnyError> {
         }
         Ok::<_, AnyError>(())
     })?;
-    let credits = Credits { total: CLAIM, lanes: Vec::new(), others: CLAIM };
+    let credits = Credits { total: CLAIM, others: CLAIM, ..Credits::default() };
     runtime.block_on(async {
         let began = Instant::now();
         let store = open(store, folder.path(), &mut database).await?;

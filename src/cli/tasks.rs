@@ -255,5 +255,15 @@ fn whole(task: &ListedTask) -> Value {
     // Nothing is delivered here, so a task is nowhere but in the store.
     record["explained"] = json!(explained(task, None, SystemClock.wall()));
     record["attempts"] = attempts.collect();
+    let left = task.outcome.left.iter().map(|step| {
+        json!({
+            "route": step.route,
+            "target": step.target,
+            "attempts": step.attempts,
+            "at": time(step.at),
+            "why": step.why.as_str(),
+        })
+    });
+    record["left"] = left.collect();
     record
 }

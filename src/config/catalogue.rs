@@ -125,6 +125,7 @@ pub fn template(registry: &Registry, kinds: &[String]) -> Result<String, String>
         );
     }
     out.push_str("\n# Names for several targets.\n# [groups]\n# oncall = [\"NAME\", \"NAME:RECIPIENT\"]\n");
+    out.push_str("\n# Targets that are tried one after the other, until one has delivered.\n# [routes.critical]\n# chain = [\"NAME\", \"OTHER:RECIPIENT\"]\n# step_timeout = \"2m\"\n");
     sections(&mut out, &schema(registry));
     Ok(out)
 }

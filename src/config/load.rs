@@ -13,7 +13,8 @@ use super::{
     layering::{self, Merged},
     loaded,
     mistake::Mistake,
-    schema,
+    references::{self, References},
+    routes, schema,
     shape::Shape,
     shared_store,
     source::{Layer, Source},
@@ -130,14 +131,16 @@ impl<'a> Draft<'a> {
 
     /// A section as its type; `None`, with a mistake reported, where it is unsound.
     fn section<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        if !self.is_sound(&[name]) {
-            return None;
-        }
-        let value = self.merged.find(&[name]).map_or_else(|| Value::Object(Default::default()), Merged::json);
+        self.is_sound(&[name]).then(|| self.value(&[name])).flatten()
+    }
+
+    /// The value at `path` as its type; `None`, with a mistake reported, where it is none.
+    pub(super) fn value<T: DeserializeOwned>(&mut self, at: &[&str]) -> Option<T> {
+        let value = self.merged.find(at).map_or_else(|| Value::Object(Default::default()), Merged::json);
         serde_path_to_error::deserialize(value)
             .map_err(|error| {
-                let path: Vec<String> =
-                    [name.to_owned()].into_iter().chain(accounts::segments(&error.path().to_string())).collect();
+                let outer = at.iter().map(|name| (*name).to_owned());
+                let path: Vec<String> = outer.chain(accounts::segments(&error.path().to_string())).collect();
                 let message = format!("`{}`: {}", super::tree::dotted(&path), error.inner());
                 self.report_at(&path, message);
             })
@@ -155,9 +158,12 @@ impl<'a> Draft<'a> {
             shared_store::check(self, store, delivery, &platforms);
         }
         let accounts = parts.map(|parts| accounts::build(self, &platforms, registry, parts)).unwrap_or_default();
-        let groups = groups::read(self, &platforms, &accounts, registry, parts);
+        let collective = [references::names(self, "groups"), references::names(self, "routes")].concat();
+        let known = references::names(self, "platforms");
+        let references = References { known, collective, platforms: &platforms, accounts: &accounts, registry, parts };
+        let (groups, routes) = (groups::read(self, &references), routes::read(self, &references));
         let config =
-            || Some(Config { pool: pool?, store: store?, delivery: delivery?, platforms, groups, telemetry: telemetry? });
+            || Some(Config { pool: pool?, store: store?, delivery: delivery?, platforms, groups, routes, telemetry: telemetry? });
         (config(), accounts)
     }
 }

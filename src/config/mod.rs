@@ -18,7 +18,8 @@
 //! | `check`, `value` | whether each source fits: every unknown key, wrong type, word and bound |
 //! | `duration`, `rate`, `permille` | values that are written otherwise than they are kept |
 //! | `layering` | defaults < files < environment < flags, by figment |
-//! | `accounts`, `groups`, `whole_pool` | what only the whole can tell: missing keys, what adapters refuse, references |
+//! | `routes` | `[routes.NAME]`: targets tried one after the other |
+//! | `accounts`, `groups`, `references`, `whole_pool` | what only the whole can tell: missing keys, what adapters refuse, references |
 //! | `mistake`, `suggest`, `reserved` | what is reported: place, excerpt, "did you mean", keys of later versions |
 //! | `catalogue` | every key in words, and a file to start from |
 //! | `loaded` | what comes out: each value with its origin, secrets left out |
@@ -33,6 +34,7 @@ pub use loaded::{Entry, Loaded};
 pub use mistake::{ConfigErrors, Mistake};
 pub use platform::PlatformConfig;
 pub use pool::{Affinity, AffinityConfig, PoolConfig, Strategy};
+pub use routes::RouteConfig;
 pub use schema::schema;
 pub use source::{Flag, Origin, Sources};
 pub use store::{KeptThrough, SecretSource, StoreConfig, StoreKind};
@@ -56,7 +58,9 @@ mod permille;
 mod platform;
 mod pool;
 mod rate;
+mod references;
 mod reserved;
+mod routes;
 mod schema;
 mod shape;
 mod shared_store;
@@ -83,6 +87,8 @@ pub struct Config {
     pub platforms: BTreeMap<PlatformName, PlatformConfig>,
     /// `[groups]`
     pub groups: BTreeMap<Box<str>, Vec<Target>>,
+    /// `[routes.NAME]`
+    pub routes: BTreeMap<Box<str>, RouteConfig>,
     /// `[telemetry]`
     pub telemetry: TelemetryConfig,
 }

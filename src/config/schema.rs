@@ -4,7 +4,7 @@ use notifyhub_platforms::Registry;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::{DeliveryConfig, PoolConfig, StoreConfig, TelemetryConfig};
+use super::{DeliveryConfig, PoolConfig, RouteConfig, StoreConfig, TelemetryConfig};
 
 /// The schema of every configuration file (JSON Schema draft 2020-12), with all platform types of `registry`.
 ///
@@ -25,6 +25,11 @@ pub fn schema(registry: &Registry) -> Value {
                 "type": "array",
                 "items": {"type": "string", "minLength": 1, "x-format": "target"}
             }
+        },
+        "routes": {
+            "description": "Targets that are tried one after the other: a notification to `@name` goes to the first that delivers it.",
+            "type": "object",
+            "additionalProperties": section::<RouteConfig>("route", "One route.", &mut defs),
         }
     });
     json!({

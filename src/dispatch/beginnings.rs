@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use super::dispatcher::Dispatcher;
 use crate::{
     store::{LeaseToken, StoreError},
-    task::{DeadReason, Disposition, Task},
+    task::Task,
 };
 
 /// Wait before a write that failed is tried again.
@@ -98,7 +98,7 @@ impl Dispatcher {
             // It may have been cancelled or given back meanwhile, and its key given to another.
             if let Some(held) = self.ledger.get_mut(key).filter(|held| held.lease.token == token && held.with.is_none()) {
                 if self.lane_of.get(&self.lanes[lane].key) != Some(&lane) {
-                    self.end_queued(key, Disposition::Dead(DeadReason::PlatformGone));
+                    self.end_gone(key);
                 } else if failed || may_be_sent.get(place) == Some(&true) {
                     held.begun = !failed;
                     self.lanes[lane].queue.push_front(key);

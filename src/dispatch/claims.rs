@@ -67,7 +67,9 @@ impl Dispatcher {
         if wanted {
             self.claim_wanted = false;
             let lanes = self.lane_of.iter().map(|(key, index)| (key.clone(), self.lanes[*index].credit(now))).collect();
-            credits = Credits { total: self.room(), lanes, others: NEW_LANE_CREDIT };
+            let shut = self.lane_of.iter().filter(|(_, index)| self.lanes[**index].gate.is_shut());
+            let shut = shut.map(|(key, _)| key.clone()).collect();
+            credits = Credits { total: self.room(), lanes, others: NEW_LANE_CREDIT, shut };
         }
         let (desk, overflow) = (self.settler.desk(), std::mem::take(&mut self.overflow));
         Some(Box::pin(async move {

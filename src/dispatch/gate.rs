@@ -142,6 +142,11 @@ impl Gate {
         self.bar(now, false).is_none() && self.breaker.state() == BreakerState::Closed && self.pace.rate().is_none()
     }
 
+    /// Whether nothing is sent for now, since its platform fails or refuses us.
+    pub fn is_shut(&self) -> bool {
+        matches!(self.breaker.state(), BreakerState::Open | BreakerState::Suspended)
+    }
+
     /// How its breaker stands.
     pub fn breaker(&self) -> BreakerState {
         self.breaker.state()

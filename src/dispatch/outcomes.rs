@@ -9,7 +9,7 @@ use notifyhub_platforms::contract::{ErrorKind, LimitScope, SendError};
 
 use super::{claims::held_max, dispatcher::Dispatcher, ledger::Held};
 use crate::{
-    policy::{Judgement, Sign, judge},
+    policy::{Judgement, Sign, Standing, judge, onward},
     pool::{Done, FinishedSend, PoolEvent},
     store::{Lease, Settlement},
     task::{Attempt, Disposition, WorkerKey},
@@ -85,15 +85,18 @@ impl Dispatcher {
             Ok(_) => _ = lane.tally.succeeded.fetch_add(1, Relaxed),
             Err(error) => lane.tally.count_failure(error.kind()),
         }
-        if let Disposition::Retry { due, .. } = disposition {
-            lane.tally.retried.fetch_add(1, Relaxed);
-            self.expect_due(due, now, wall);
-        }
         match &done.result {
             Ok(receipt) => self.rest(held.lane, receipt.rest, LimitScope::Lane, now),
             Err(error) => self.rest(held.lane, asked_to_wait(error), error.scope(), now),
         }
         self.learn_from(&held, &done, now);
+        let (lane, task) = (&self.lanes[held.lane], &held.lease.task);
+        let standing = Standing { has_next: task.next_step().is_some(), until: task.until, shut: lane.gate.is_shut() };
+        let disposition = onward(disposition, standing);
+        if let Disposition::Retry { due, .. } = disposition {
+            lane.tally.retried.fetch_add(1, Relaxed);
+            self.expect_due(due, now, wall);
+        }
         self.claim_wanted |= self.lanes[held.lane].wants_more(now);
         self.ready(held.lane);
         let attempt = Attempt {

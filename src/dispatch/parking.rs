@@ -14,7 +14,7 @@ use crate::{
     event::{BreakerState, EventKind},
     policy::{Sign, Trip},
     pool::Done,
-    task::{Disposition, PlatformName},
+    task::{Disposition, PlatformName, StepReason},
 };
 
 /// What a person may say about all lanes of a platform.
@@ -51,20 +51,23 @@ impl Dispatcher {
         }
     }
 
-    /// Ends what has expired on a lane that may not send before `until`; returns when the lane is to be looked at next.
+    /// Ends what has expired, or may wait here no longer, on a lane that may not send before `until`; returns when the lane is to be looked at next.
     pub(super) fn end_expired(&mut self, index: usize, until: Instant, now: Instant, wall: SystemTime) -> Instant {
-        let (mut next, mut expired) = (until, Vec::new());
+        let (mut next, mut ended) = (until, Vec::new());
         let ledger = &self.ledger;
         self.lanes[index].queue.retain(|key| {
             let held = ledger.get(*key).expect("what queues is in the ledger");
-            let Some(expires_at) = held.lease.task.head.expires_at else { return true };
-            match expires_at.duration_since(wall).ok().filter(|left| !left.is_zero()) {
-                Some(left) => next = next.min(now.checked_add(left).unwrap_or(next)),
-                None => expired.push(*key),
+            let Some(ends_at) = held.lease.task.ends_at() else { return true };
+            match held.lease.task.ending(wall) {
+                Some(disposition) => ended.push((*key, disposition)),
+                None => {
+                    let left = ends_at.duration_since(wall).unwrap_or_default();
+                    next = next.min(now.checked_add(left).unwrap_or(next));
+                }
             }
-            expired.last() != Some(key)
+            ended.last().is_none_or(|(last, _)| last != key)
         });
-        expired.into_iter().for_each(|key| self.end_queued(key, Disposition::Expired));
+        ended.into_iter().for_each(|(key, disposition)| self.end_queued(key, disposition));
         next
     }
 
@@ -164,13 +167,29 @@ impl Dispatcher {
             BreakerState::Open => tracing::warn!(lane = %key, why, "the platform fails: nothing is sent to it for a while"),
             _ => tracing::info!(lane = %key, why, breaker = %state, "the platform is sent to"),
         }
+        let (shut, backlog) = (lane.gate.is_shut(), lane.backlog);
         match lane.gate.bar(now, false).and_then(Bar::until) {
             Some(until) => self.park(index, until),
             None => self.ready(index),
         }
-        self.claim_wanted |= self.lanes[index].wants_more(now);
+        if shut {
+            self.leave(index);
+        }
+        // What waits in the store and has another way is to take it.
+        self.claim_wanted |= (shut && backlog) || self.lanes[index].wants_more(now);
         let why: Arc<str> = why.into();
         self.events.publish(|| (None, EventKind::BreakerChanged { lane: key, state, why }));
+    }
+
+    /// Lets what queues on a lane and has another way take it.
+    fn leave(&mut self, index: usize) {
+        let (ledger, mut leaving) = (&self.ledger, Vec::new());
+        self.lanes[index].queue.retain(|key| {
+            let leaves = ledger.get(*key).is_some_and(|held| held.lease.task.until.is_some());
+            leaving.extend(leaves.then_some(*key));
+            !leaves
+        });
+        leaving.into_iter().for_each(|key| self.end_queued(key, Disposition::NextStep(StepReason::Open)));
     }
 
     /// Forgets lanes that have long had nothing to do: a webhook's may be as many as its customers have hosts.

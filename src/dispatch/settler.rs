@@ -159,6 +159,10 @@ fn event(settlement: &Settlement) -> EventKind {
             let error = error(settlement).cloned().unwrap_or_else(|| SendError::unexpected("no attempt was made"));
             EventKind::Retrying { task: id, platform, attempt: number, due, error }
         }
+        Disposition::NextStep(why) => {
+            let to = task.next_step().map(ToString::to_string).unwrap_or_default().into();
+            EventKind::StepLeft { task: id, platform, to, why }
+        }
         Disposition::Dead(reason) => EventKind::Dead { task: id, platform, reason, error: error(settlement).cloned() },
         Disposition::Expired => EventKind::Expired { task: id, platform },
         Disposition::Cancelled => EventKind::Cancelled { task: id, platform },
@@ -177,6 +181,14 @@ fn log(settlement: &Settlement) {
             tracing::info!(
                 task.id = %id, correlation_id = %task.head.correlation_id(), %platform, attempt, %error,
                 "delivery failed, retrying task {id}"
+            );
+        }
+        (Disposition::NextStep(why), error) => {
+            let to = task.next_step().map(ToString::to_string).unwrap_or_default();
+            let error = error.map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(
+                task.id = %id, correlation_id = %task.head.correlation_id(), %platform, attempt, %why, error, to,
+                "task {id} takes its next step"
             );
         }
         (Disposition::Dead(reason), error) => {

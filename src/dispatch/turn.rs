@@ -10,20 +10,27 @@ use super::{
     lane::{BatchLimits, Lane, Readiness},
 };
 use crate::{
+    policy::gone,
     pool::{Batch, Item, Job},
     store::{Lease, Settlement},
-    task::{DeadReason, Disposition, TaskId},
+    task::{Disposition, StepReason, TaskId},
 };
 
 impl Dispatcher {
     /// Takes in a claimed task: it queues on its lane, or goes back to the store if the lane holds too many already.
     pub(super) fn accept(&mut self, lease: Lease) {
         let Some(index) = self.lane(&lease) else {
-            self.end_unsent(&lease, Disposition::Dead(DeadReason::PlatformGone));
+            self.end_unsent(&lease, gone(&lease.task));
             return;
         };
-        if lease.task.head.expires_at.is_some() && lease.task.head.is_expired(self.clock.wall()) {
-            self.end_unsent(&lease, Disposition::Expired);
+        if lease.task.ends_at().is_some()
+            && let Some(disposition) = lease.task.ending(self.clock.wall())
+        {
+            self.end_unsent(&lease, disposition);
+            return;
+        }
+        if lease.task.until.is_some() && self.lanes[index].gate.is_shut() {
+            self.end_unsent(&lease, Disposition::NextStep(StepReason::Open));
             return;
         }
         if self.lanes[index].is_full() {
@@ -175,8 +182,8 @@ impl Dispatcher {
             if sorts_kinds && keys.first().is_some_and(|first| kind(first) != kind(&key)) {
                 lane.queue.push_front(key);
                 break;
-            } else if held.lease.task.head.is_expired(wall) {
-                self.end_queued(key, Disposition::Expired);
+            } else if let Some(disposition) = held.lease.task.ending(wall) {
+                self.end_queued(key, disposition);
             } else if let Err(until) = lane.gate.take_allowance(self.now) {
                 lane.queue.push_front(key);
                 self.park(index, until);
@@ -216,9 +223,18 @@ impl Dispatcher {
             let lane = &mut self.lanes[index];
             let queue = std::mem::take(&mut lane.queue);
             self.lane_of.remove(&lane.key);
-            queue.into_iter().for_each(|key| self.end_queued(key, Disposition::Dead(DeadReason::PlatformGone)));
+            for key in queue {
+                self.end_gone(key);
+            }
         }
         self.claim_wanted = true;
+    }
+
+    /// Ends a task that was taken off the queue of a lane whose platform is no longer configured.
+    pub(super) fn end_gone(&mut self, key: usize) {
+        if let Some(disposition) = self.ledger.get(key).map(|held| gone(&held.lease.task)) {
+            self.end_queued(key, disposition);
+        }
     }
 
     /// Ends a task that was taken off its lane's queue, without an attempt.

@@ -15,7 +15,7 @@ pub use health::{HealthState, PoolHealth, Suspicion};
 pub use lane::BreakerState;
 pub use scaling::{Decision as ScaleDecision, Reason as ScaleReason};
 
-use crate::task::{CorrelationId, DeadReason, LaneKey, NotificationId, PlatformName, TaskId, WorkerKey};
+use crate::task::{CorrelationId, DeadReason, LaneKey, NotificationId, PlatformName, StepReason, TaskId, WorkerKey};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -64,6 +64,17 @@ pub enum EventKind {
         due: SystemTime,
         /// Why it failed.
         error: SendError,
+    },
+    /// A task left a step of its route for the next one.
+    StepLeft {
+        /// Which.
+        task: TaskId,
+        /// Where it was.
+        platform: PlatformName,
+        /// The target it goes to now.
+        to: Arc<str>,
+        /// Why.
+        why: StepReason,
     },
     /// A task is dead.
     Dead {

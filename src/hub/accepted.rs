@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     dispatch::Waiter,
     store::{Durability, Store},
-    task::{CorrelationId, NotificationId, Outcome, Task, TaskId},
+    task::{CorrelationId, NotificationId, Outcome, Task, TaskId, target_text},
 };
 
 /// How often a shared store is asked whether another process has delivered.
@@ -43,9 +43,9 @@ pub struct AcceptedTask {
 impl Accepted {
     /// Its tasks, one per target, in order; none where the same idempotency key was accepted before.
     pub fn tasks(&self) -> impl Iterator<Item = AcceptedTask> {
-        let target = |task: &Task| match &task.recipient {
-            Some(recipient) => format!("{}:{recipient}", task.platform()),
-            None => task.platform().to_string(),
+        let target = |task: &Task| match task.failover() {
+            Some((ways, _)) => format!("@{}", ways.route),
+            None => target_text(task.platform(), task.recipient.as_deref()),
         };
         self.tasks.iter().map(move |task| AcceptedTask { id: task.id, target: target(task) })
     }

@@ -1,8 +1,8 @@
 //! Everything a hub can be told before it starts.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use notifyhub_platforms::{Platform, Registry, contract::Transport};
@@ -17,10 +17,9 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Accounts, Config, DeliveryConfig, OnUnauthorized, PlatformConfig, PoolConfig, StoreConfig, StoreKind},
-    routing::{Directory, PlatformEntry, SharedDirectory},
+    config::{Accounts, Config, DeliveryConfig, OnUnauthorized, PoolConfig, StoreConfig, StoreKind},
+    routing::SharedDirectory,
     store::Store,
-    task::{PlatformName, Target},
 };
 
 /// Builds a [`Hub`]. Everything is checked at [`start`](HubBuilder::start).
@@ -37,11 +36,12 @@ use crate::{
 /// # Ok(()) }
 /// ```
 pub struct HubBuilder {
-    config: Config,
-    accounts: Accounts,
+    pub(super) config: Config,
+    pub(super) accounts: Accounts,
     registry: Option<Registry>,
-    ready: Vec<(String, Arc<dyn Platform>, Option<DeliveryConfig>)>,
-    groups: Vec<(String, Vec<String>)>,
+    pub(super) ready: Vec<(String, Arc<dyn Platform>, Option<DeliveryConfig>)>,
+    pub(super) groups: Vec<(String, Vec<String>)>,
+    pub(super) routes: Vec<(String, Vec<String>, Duration)>,
     store: Option<Arc<dyn Store>>,
     clock: Option<Arc<dyn Clock>>,
     transport: Option<Arc<dyn Transport>>,
@@ -62,6 +62,7 @@ impl Default for HubBuilder {
             registry: None,
             ready: Vec::new(),
             groups: Vec::new(),
+            routes: Vec::new(),
             store: None,
             clock: None,
             transport: None,
@@ -109,6 +110,19 @@ impl HubBuilder {
     #[must_use]
     pub fn platform_with(mut self, name: impl Into<String>, platform: Arc<dyn Platform>, delivery: DeliveryConfig) -> Self {
         self.ready.push((name.into(), platform, Some(delivery)));
+        self
+    }
+
+    /// Adds a route: a notification to `@name` goes to the first of its targets; to the next when that failed for good, when
+    /// its circuit breaker is open, or when it has not delivered within `step_timeout`. The first delivery ends it.
+    #[must_use]
+    pub fn route<T: Into<String>>(
+        mut self,
+        name: impl Into<String>,
+        chain: impl IntoIterator<Item = T>,
+        step_timeout: Duration,
+    ) -> Self {
+        self.routes.push((name.into(), chain.into_iter().map(Into::into).collect(), step_timeout));
         self
     }
 
@@ -236,64 +250,10 @@ impl HubBuilder {
             numbers: Mutex::default(),
         });
         urls.restore(&directory, store.urls());
-        let grouped: Vec<Arc<str>> =
-            directory.load().groups.values().flatten().map(|target| String::from(target.clone()).into()).collect();
-        urls.make_known(&directory, &grouped)
+        urls.make_known(&directory, &self.collected(&directory.load()))
             .map_err(|mistakes| StartError::Invalid(super::HubError::Targets(mistakes).to_string()))?;
         let planes = Planes { delivery: self.delivery_runtime.unwrap_or_else(|| runtime.clone()), control: runtime };
         let services = Services { directory, urls, store, clock, without_threads: self.without_threads };
         Ok(if self.queue_only { start_queue(planes, services, seed) } else { start(self.config.pool, planes, services, seed)? })
-    }
-
-    fn directory(&self, registry: &Registry, parts: &PartsSource) -> Result<Directory, StartError> {
-        let mut directory = Directory { groups: self.config.groups.clone(), ..Directory::default() };
-        for (name, config) in &self.config.platforms {
-            let platform = match self.accounts.get(name) {
-                Some(platform) => Ok(platform.clone()),
-                None => parts.get().and_then(|parts| registry.build(&config.kind, config.settings.clone(), &parts)),
-            };
-            let platform = platform.map_err(|error| StartError::Platform { name: name.clone(), error })?;
-            directory.platforms.insert(name.clone(), Arc::new(configured(name, config, platform)));
-        }
-        for (name, platform, delivery) in &self.ready {
-            let name: PlatformName = name.parse().map_err(|error| StartError::Invalid(format!("{error}")))?;
-            let delivery = delivery.clone().unwrap_or_else(|| self.config.delivery.clone());
-            let entry = PlatformEntry {
-                name: name.clone(),
-                kind: "library".into(),
-                platform: platform.clone(),
-                capabilities: platform.capabilities(),
-                delivery,
-                recipient: None,
-                url: None,
-            };
-            if directory.platforms.insert(name.clone(), Arc::new(entry)).is_some() {
-                return Err(StartError::Invalid(format!("platform `{name}` is given twice")));
-            }
-        }
-        directory.groups.extend(self.parsed_groups()?);
-        Ok(directory)
-    }
-
-    fn parsed_groups(&self) -> Result<BTreeMap<Box<str>, Vec<Target>>, StartError> {
-        let mut groups = BTreeMap::new();
-        for (name, targets) in &self.groups {
-            let parsed: Result<Vec<Target>, _> = targets.iter().map(|target| target.parse()).collect();
-            let parsed = parsed.map_err(|error| StartError::Invalid(format!("group `{name}`: {error}")))?;
-            groups.insert(name.as_str().into(), parsed);
-        }
-        Ok(groups)
-    }
-}
-
-fn configured(name: &PlatformName, config: &PlatformConfig, platform: Arc<dyn Platform>) -> PlatformEntry {
-    PlatformEntry {
-        name: name.clone(),
-        kind: config.kind.as_str().into(),
-        capabilities: platform.capabilities(),
-        platform,
-        delivery: config.delivery.clone(),
-        recipient: config.recipient.as_deref().map(Arc::from),
-        url: None,
     }
 }

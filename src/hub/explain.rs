@@ -36,6 +36,7 @@ impl Hub {
 /// One sentence on what happened, and one on what comes next.
 pub(crate) fn explained(listed: &ListedTask, place: Option<&Place>, now: SystemTime) -> String {
     let outcome = &listed.outcome;
+    let way = outcome.way().map(|way| format!("{way}, now by {}; ", outcome.target())).unwrap_or_default();
     let tries = match outcome.attempts.last() {
         None => "not tried yet".to_owned(),
         Some(last) => {
@@ -47,13 +48,13 @@ pub(crate) fn explained(listed: &ListedTask, place: Option<&Place>, now: SystemT
         }
     };
     let next = match outcome.state {
-        TaskState::Delivered => return tries,
+        TaskState::Delivered => return format!("{way}{tries}"),
         TaskState::Dead => format!("dead: {}", outcome.reason()),
         TaskState::Expired => "it expired before it could be delivered".to_owned(),
         TaskState::Cancelled => "somebody cancelled it".to_owned(),
         _ => waits(listed, place, now),
     };
-    format!("{tries}; {next}")
+    format!("{way}{tries}; {next}")
 }
 
 fn waits(listed: &ListedTask, place: Option<&Place>, now: SystemTime) -> String {
@@ -114,6 +115,7 @@ mod tests {
         let task: TaskId = "01a21bac-10a3-7000-8000-010000000001".parse().expect("an id");
         let mut listed = ListedTask {
             outcome: TargetOutcome {
+                left: Vec::new(),
                 task,
                 platform: "ops".parse().expect("a name"),
                 recipient: None,

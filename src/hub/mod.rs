@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `builder` | [`HubBuilder`]: everything a hub can be told, checked at [`start`](HubBuilder::start) |
 //! | `bounds` | whether values set in code are within the bounds their docs name |
+//! | `directory` | what it has to send to: platforms, groups, routes |
 //! | `start` | wires the parts together and sets them going |
 //! | `file` | [`Hub::from_config`]: a hub from a configuration file |
 //! | `submit` | [`Hub::send`], [`Hub::send_all`], [`Hub::deliver`]: from notification to stored tasks |
@@ -23,6 +24,7 @@ mod accepted;
 mod bounds;
 mod builder;
 mod control;
+mod directory;
 mod error;
 mod explain;
 mod file;

@@ -8,9 +8,9 @@ use std::{
 use super::{Accepted, Batch, Hub, HubError, Inner, accepted::in_batch};
 use crate::{
     event::EventKind,
-    routing::{Route, resolve},
+    routing::{Further, Route, TargetMistake, resolve},
     store::{Enqueued, Keys, Submission, UrlPlatform},
-    task::{Head, Notification, NotificationId, Outcome, Target, Task, TaskId},
+    task::{Failover, Head, Notification, NotificationId, Outcome, Step, Target, Task, TaskId},
 };
 
 /// Longest time over which content is compared.
@@ -105,6 +105,9 @@ impl Hub {
             return Err(HubError::ShuttingDown);
         }
         let routes = self.routes(&notification.to)?;
+        if notification.order_key.is_some() {
+            without_steps(&routes)?;
+        }
         if routes.len() > TaskId::PER_NOTIFICATION_MAX {
             return Err(HubError::TooManyTargets(routes.len()));
         }
@@ -112,6 +115,7 @@ impl Hub {
         let idempotency = notification.idempotency_key.clone().map(|key| (key, content_hash(&notification)));
         let dedupe = notification.dedupe.map(|window| (message_hash(&notification), window.min(DEDUPE_MAX)));
         let keys = Keys { order: notification.order_key.clone(), replace: notification.replace_key.clone(), dedupe };
+        let numbered = || (0..).zip(&routes);
         let head = Arc::new(Head {
             id: self.inner.ids.notification(wall),
             correlation: notification.correlation_id,
@@ -119,14 +123,15 @@ impl Hub {
             not_before: notification.not_before,
             expires_at: notification.expires.map(|expiry| expiry.moment(wall)),
             message: Arc::new(notification.message),
+            failovers: numbered().filter_map(|(index, route)| failover(index, route)).collect(),
         });
         let url_platform = |route: &Route| {
             let (url, trusted) = route.entry.url.clone()?;
             Some(UrlPlatform { name: route.entry.name.clone(), url, trusted })
         };
-        let urls = routes.iter().filter_map(url_platform).collect();
-        let numbered = (0..).zip(routes);
-        let tasks = numbered.map(|(index, route)| Arc::new(task(index, route, &head))).collect();
+        let further = routes.iter().filter_map(|route| route.further.as_ref()).flat_map(|further| &further.steps);
+        let urls = routes.iter().chain(further).filter_map(url_platform).collect();
+        let tasks = numbered().map(|(index, route)| Arc::new(task(index, route, &head))).collect();
         Ok(Submission { head, tasks, idempotency, keys, urls })
     }
 
@@ -180,8 +185,31 @@ impl Hub {
     }
 }
 
-fn task(index: u32, route: Route, head: &Arc<Head>) -> Task {
-    Task { id: head.id.task(index), index, head: head.clone(), lane: route.lane, recipient: route.recipient }
+fn task(index: u32, route: &Route, head: &Arc<Head>) -> Task {
+    let begins = head.not_before.map_or(head.accepted_at, |moment| moment.max(head.accepted_at));
+    let ways = head.failovers.iter().find(|ways| ways.task == index);
+    let until = ways.and_then(|ways| ways.until(0, begins));
+    let (lane, recipient) = (route.lane.clone(), route.recipient.clone());
+    Task { id: head.id.task(index), index, head: head.clone(), lane, recipient, until }
+}
+
+/// The ways of a task, if it has several.
+fn failover(index: u32, route: &Route) -> Option<Failover> {
+    let Further { name, step_timeout, steps } = route.further.as_ref()?;
+    let step = |route: &Route| Step { lane: route.lane.clone(), recipient: route.recipient.clone() };
+    let steps = [route].into_iter().chain(steps).map(step).collect();
+    Some(Failover { task: index, route: name.clone(), step_timeout: *step_timeout, steps })
+}
+
+/// An order is kept on one platform: what may go to another one has none.
+fn without_steps(routes: &[Route]) -> Result<(), HubError> {
+    let mistakes = routes.iter().filter_map(|route| route.further.as_ref()).map(|further| TargetMistake {
+        target: format!("@{}", further.name),
+        reason: "a route may lead to other platforms, and an order key holds on one: name a platform, or give no order key"
+            .into(),
+    });
+    let mistakes: Vec<_> = mistakes.collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(HubError::Targets(mistakes)) }
 }
 
 /// A hash of everything a caller asked for but the key; the same in every process.

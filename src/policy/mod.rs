@@ -3,6 +3,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `retry` | what becomes of a task after an attempt |
+//! | `onward` | whether it takes another way, if it has one |
 //! | `backoff` | how long it waits before the next one |
 //! | `breaker` | whether a platform is left alone because it fails or refuses |
 //! | `budget` | how many retries a platform bears beside first attempts |
@@ -14,6 +15,7 @@ mod backoff;
 mod breaker;
 mod budget;
 mod concurrency;
+mod onward;
 mod pace;
 mod rate_limit;
 mod retry;
@@ -23,6 +25,7 @@ pub use backoff::full_jitter;
 pub use breaker::{Breaker, Sign, probe_wait_max};
 pub use budget::RetryBudget;
 pub use concurrency::{Concurrency, Trip};
+pub use onward::{Standing, gone, onward};
 pub use pace::Pace;
 pub use rate_limit::RateLimiter;
 pub use retry::{Judgement, judge};

@@ -1,4 +1,4 @@
-//! The platforms and groups there are.
+//! The platforms, groups and routes there are.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,7 +14,7 @@ use notifyhub_platforms::{
 };
 
 use crate::{
-    config::DeliveryConfig,
+    config::{DeliveryConfig, RouteConfig},
     task::{PlatformName, Target},
 };
 
@@ -42,13 +42,15 @@ impl fmt::Debug for PlatformEntry {
     }
 }
 
-/// A snapshot of all platforms and groups.
+/// A snapshot of all platforms, groups and routes.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     /// By name.
     pub platforms: HashMap<PlatformName, Arc<PlatformEntry>, RandomState>,
     /// By name.
     pub groups: BTreeMap<Box<str>, Vec<Target>>,
+    /// By name; none has the name of a group.
+    pub routes: BTreeMap<Box<str>, RouteConfig>,
     /// Platforms that came as URLs, by URL.
     pub urls: HashMap<Box<str>, (PlatformName, Option<Arc<str>>)>,
 }

@@ -2,11 +2,11 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `directory` | [`Directory`]: the platforms and groups there are |
+//! | `directory` | [`Directory`]: the platforms, groups and routes there are |
 //! | `resolve` | [`resolve`]: targets to routes, or every mistake in them |
 
 mod directory;
 mod resolve;
 
 pub use directory::{Directory, PlatformEntry, SharedDirectory};
-pub use resolve::{Route, TargetMistake, resolve};
+pub use resolve::{Further, Route, TargetMistake, resolve};

@@ -1,11 +1,14 @@
 //! Targets to routes, or every mistake in them at once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use notifyhub_platforms::contract::RecipientRule;
 
 use super::{Directory, PlatformEntry};
-use crate::task::{LaneKey, Target};
+use crate::{
+    config::RouteConfig,
+    task::{LaneKey, Target},
+};
 
 /// Groups within groups, at most.
 const GROUP_DEPTH_MAX: usize = 8;
@@ -19,6 +22,19 @@ pub struct Route {
     pub recipient: Option<Arc<str>>,
     /// The lane.
     pub lane: LaneKey,
+    /// Where it goes if it cannot go there.
+    pub further: Option<Further>,
+}
+
+/// The other steps of a configured route.
+#[derive(Debug, Clone)]
+pub struct Further {
+    /// The route's name.
+    pub name: Arc<str>,
+    /// How long a step has, if there is another after it.
+    pub step_timeout: Duration,
+    /// The steps behind the first.
+    pub steps: Vec<Route>,
 }
 
 /// A target that cannot be sent to, and why.
@@ -81,7 +97,10 @@ impl Found<'_> {
                 Some(entry) => self.route(entry.clone(), recipient.as_deref().map(Arc::from)),
                 None => Err(unknown("platform", platform.as_str(), self.directory.platforms.keys().map(|name| name.as_str()))),
             },
-            Target::Group(name) => self.expand(name, depth),
+            Target::Group(name) => match self.directory.routes.get(name) {
+                Some(route) => self.follow(name, route),
+                None => self.expand(name, depth),
+            },
             Target::Url(url) => match self.directory.urls.get(url) {
                 Some((name, recipient)) => match self.directory.platforms.get(name) {
                     Some(entry) => self.route(entry.clone(), recipient.clone()),
@@ -99,7 +118,28 @@ impl Found<'_> {
         let directory = self.directory;
         match directory.groups.get(name) {
             Some(targets) => targets.iter().for_each(|target| self.add(target, depth + 1)),
-            None => return Err(unknown("group", name, directory.groups.keys().map(|name| &**name))),
+            None => {
+                let known = directory.groups.keys().chain(directory.routes.keys());
+                return Err(unknown("group", name, known.map(|name| &**name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first step of a configured route, with the others behind it.
+    fn follow(&mut self, name: &str, route: &RouteConfig) -> Result<(), String> {
+        let mut steps = Found { directory: self.directory, routes: Vec::new(), mistakes: Vec::new() };
+        route.chain.iter().for_each(|target| steps.add(target, GROUP_DEPTH_MAX));
+        if !steps.mistakes.is_empty() {
+            self.mistakes.append(&mut steps.mistakes);
+            return Ok(());
+        }
+        let mut steps = steps.routes.into_iter();
+        let Some(first) = steps.next() else { return Ok(()) };
+        let known = |route: &Route| route.further.as_ref().is_some_and(|further| *further.name == *name);
+        if !self.routes.iter().any(known) {
+            let further = Further { name: name.into(), step_timeout: route.step_timeout, steps: steps.collect() };
+            self.routes.push(Route { further: Some(further), ..first });
         }
         Ok(())
     }
@@ -122,9 +162,9 @@ impl Found<'_> {
         entry.platform.verify(recipient.as_deref()).map_err(|error| error.reason().to_owned())?;
         let part = entry.platform.lane(recipient.as_deref()).map(Arc::from);
         let lane = LaneKey { platform: entry.name.clone(), part };
-        let known = |route: &Route| route.entry.name == entry.name && route.recipient == recipient;
+        let known = |route: &Route| route.further.is_none() && route.entry.name == entry.name && route.recipient == recipient;
         if !self.routes.iter().any(known) {
-            self.routes.push(Route { entry, recipient, lane });
+            self.routes.push(Route { entry, recipient, lane, further: None });
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! How what the engine knows is written into a database: times, messages, attempts.
+//! How what the engine knows is written into a database: times and messages.
 //!
 //! Everything a person may want to look at with the database's own shell is text.
 
@@ -8,13 +8,12 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use notifyhub_platforms::contract::{
-    Action, Attachment, AttachmentContent, Extras, Field, Format, Mention, Message, Priority, Receipt, SendError,
-};
+use notifyhub_platforms::contract::{Action, Attachment, AttachmentContent, Extras, Field, Format, Mention, Message, Priority};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::task::{Attempt, DeadReason};
+use super::history::FailoverRow;
+use crate::task::{DeadReason, Failover};
 
 /// What is stored cannot be read: it was damaged, or written by a program that is not ours.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +57,8 @@ pub struct MessageRow {
 }
 
 impl MessageRow {
-    /// The message.
-    pub fn message(self) -> Result<Message, Damaged> {
+    /// The message, and the ways of those of its tasks that have several.
+    pub fn read(self) -> Result<(Message, Box<[Failover]>), Damaged> {
         let mut message = Message::text(self.body);
         message.format = match self.style / 10 {
             0 => Format::Text,
@@ -76,30 +75,37 @@ impl MessageRow {
         };
         message.title = self.title;
         message.kind = self.kind.map(String::into_boxed_str);
+        let mut failovers = Box::default();
         if let Some(extras) = self.extras {
-            *message.extras_mut() = read_extras(&extras)?;
+            let (extras, ways) = read_extras(&extras)?;
+            if extras != Extras::default() {
+                *message.extras_mut() = extras;
+            }
+            failovers = ways;
         }
-        Ok(message)
+        Ok((message, failovers))
     }
 }
 
-/// Its extras as JSON, if it has any.
-pub fn write_extras(message: &Message) -> Option<String> {
+/// Its extras as JSON, and the ways of its tasks, if there are any.
+pub fn write_extras(message: &Message, failovers: &[Failover]) -> Option<String> {
     let extras = message.extras();
-    if *extras == Extras::default() {
+    if *extras == Extras::default() && failovers.is_empty() {
         return None;
     }
     let Extras { fields, actions, attachments, mentions, image_url, click_url, thread_key, raw } = extras.clone();
     let attachments = attachments.into_iter().map(AttachmentRow::from).collect();
-    let row = ExtrasRow { fields, actions, attachments, mentions, image_url, click_url, thread_key, raw };
+    let failovers = failovers.iter().map(FailoverRow::from).collect();
+    let row = ExtrasRow { fields, actions, attachments, mentions, image_url, click_url, thread_key, raw, failovers };
     Some(serde_json::to_string(&row).expect("extras are JSON"))
 }
 
-fn read_extras(text: &str) -> Result<Extras, Damaged> {
+fn read_extras(text: &str) -> Result<(Extras, Box<[Failover]>), Damaged> {
     let row: ExtrasRow = serde_json::from_str(text).map_err(|error| Damaged(error.to_string()))?;
-    let ExtrasRow { fields, actions, attachments, mentions, image_url, click_url, thread_key, raw } = row;
+    let ExtrasRow { fields, actions, attachments, mentions, image_url, click_url, thread_key, raw, failovers } = row;
     let attachments: Result<_, _> = attachments.into_iter().map(AttachmentRow::attachment).collect();
-    Ok(Extras { fields, actions, attachments: attachments?, mentions, image_url, click_url, thread_key, raw })
+    let failovers = failovers.into_iter().map(Failover::from).collect();
+    Ok((Extras { fields, actions, attachments: attachments?, mentions, image_url, click_url, thread_key, raw }, failovers))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -120,6 +126,8 @@ struct ExtrasRow {
     thread_key: Option<String>,
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     raw: std::collections::BTreeMap<String, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    failovers: Vec<FailoverRow>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -156,48 +164,6 @@ impl AttachmentRow {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct AttemptRow {
-    n: u32,
-    at: i64,
-    took: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    node: Option<Arc<str>>,
-    worker: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    receipt: Option<Receipt>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    error: Option<SendError>,
-}
-
-/// An attempt as one line of JSON; times in nanoseconds.
-pub fn write_attempt(attempt: &Attempt) -> String {
-    let (receipt, error) = match attempt.result.clone() {
-        Ok(receipt) => (Some(receipt), None),
-        Err(error) => (None, Some(error)),
-    };
-    let took = u64::try_from(attempt.took.as_nanos()).unwrap_or(u64::MAX);
-    let (n, at, node) = (attempt.number, nanos(attempt.started_at), attempt.node.clone());
-    let row = AttemptRow { n, at, took, node, worker: attempt.worker, receipt, error };
-    serde_json::to_string(&row).expect("an attempt is JSON")
-}
-
-/// Attempts, one per line.
-pub fn read_attempts(text: &str) -> Result<Vec<Attempt>, Damaged> {
-    text.lines().filter(|line| !line.trim().is_empty()).map(read_attempt).collect()
-}
-
-fn read_attempt(line: &str) -> Result<Attempt, Damaged> {
-    let row: AttemptRow = serde_json::from_str(line).map_err(|error| Damaged(error.to_string()))?;
-    let result = match (row.receipt, row.error) {
-        (Some(receipt), None) => Ok(receipt),
-        (None, Some(error)) => Err(error),
-        _ => return Err(Damaged(format!("attempt {} has neither receipt nor error, or both", row.n))),
-    };
-    let (started_at, took) = (moment(row.at), Duration::from_nanos(row.took));
-    Ok(Attempt { number: row.n, started_at, took, node: row.node, worker: row.worker, result })
-}
-
 /// The reason that is written as this word.
 pub fn read_reason(word: &str) -> Result<DeadReason, Damaged> {
     let known = DeadReason::ALL.into_iter().find(|reason| reason.as_str() == word);
@@ -215,6 +181,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::task::{LaneKey, Step};
 
     #[test]
     fn a_message_comes_back_as_it_was() {
@@ -227,39 +194,28 @@ mod tests {
         extras.attachments.push(attachment(AttachmentContent::Bytes(Bytes::from_static(&[0, 255, 10]))));
         extras.attachments.push(attachment(AttachmentContent::Url("https://example.com/a".into())));
         extras.raw.insert("slack".into(), json!({ "blocks": [] }));
-        for message in [whole, Message::text("plain"), Message::html("<p>x</p>")] {
+        let step = |platform: &str, recipient: Option<&str>| Step {
+            lane: LaneKey { platform: platform.parse().expect("a name"), part: recipient.map(Into::into) },
+            recipient: recipient.map(Into::into),
+        };
+        let steps = Box::new([step("ops", None), step("hooks", Some("https://example.com/"))]);
+        let ways: Box<[Failover]> =
+            Box::new([Failover { task: 1, route: "critical".into(), step_timeout: Duration::from_secs(7), steps }]);
+        let plain = [(Message::text("plain"), ways), (Message::html("<p>x</p>"), Box::default())];
+        for (message, ways) in [(whole, Box::default())].into_iter().chain(plain) {
             let row = MessageRow {
                 style: style(&message),
                 kind: message.kind.clone().map(String::from),
                 title: message.title.clone(),
                 body: message.body.clone(),
-                extras: write_extras(&message),
+                extras: write_extras(&message, &ways),
             };
-            assert_eq!(row.message().expect("whole"), message);
+            assert_eq!(row.read().expect("whole"), (message, ways.clone()));
         }
-    }
-
-    #[test]
-    fn attempts_come_back_as_they_were() {
-        let attempt = |number, result| Attempt {
-            number,
-            started_at: moment(1_700_000_000_123_456_789),
-            took: Duration::from_nanos(1_234_567),
-            node: (number == 2).then(|| "web1/4242".into()),
-            worker: 3,
-            result,
-        };
-        let error = SendError::rate_limited("slow down").with_code("429").with_retry_after(Some(Duration::from_secs(3)));
-        let attempts = [attempt(1, Err(error)), attempt(2, Ok(Receipt::with_id("1.2").detail("line\nbreak")))];
-        let text = attempts.iter().map(write_attempt).collect::<Vec<_>>().join("\n");
-        assert_eq!(read_attempts(&text).expect("whole"), attempts);
     }
 
     #[test]
     fn damage_is_named() {
-        for (text, part) in [("{", "damaged"), (r#"{"n":1,"at":0,"took":0,"worker":0}"#, "neither receipt nor error")] {
-            assert!(read_attempts(text).expect_err(text).to_string().contains(part));
-        }
         let row = |style, extras: Option<&str>| MessageRow {
             style,
             kind: None,
@@ -267,7 +223,7 @@ mod tests {
             body: String::new(),
             extras: extras.map(str::to_owned),
         };
-        assert!(row(77, None).message().is_err() && row(1, Some(r#"{"fields":7}"#)).message().is_err());
+        assert!(row(77, None).read().is_err() && row(1, Some(r#"{"fields":7}"#)).read().is_err());
         assert!(read_reason("boredom").is_err());
     }
 }

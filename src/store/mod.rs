@@ -13,13 +13,15 @@
 //! | `error` | how a call can fail, and how opening can |
 //! | `filter` | which tasks are meant, and a page of them |
 //! | `rank` | the order of tasks within a lane |
-//! | `codec` | how messages and attempts are written into a database |
+//! | `codec`, `history` | how messages, and what was tried, are written into a database |
 
 mod arrivals;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod codec;
 mod error;
 mod filter;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod history;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -86,6 +86,9 @@ pub struct Credits {
     pub lanes: Vec<(LaneKey, usize)>,
     /// The credit of every lane not named.
     pub others: usize,
+    /// Lanes on which nothing is sent, since their platform fails: what waits there and has another way is claimed without
+    /// any credit, to go that way.
+    pub shut: Vec<LaneKey>,
 }
 
 impl Credits {

@@ -9,7 +9,7 @@ use std::{
 use notifyhub_platforms::contract::{ErrorKind, Receipt, SendError};
 use serde::Serialize;
 
-use super::{CorrelationId, NotificationId, PlatformName, TaskId, TaskState};
+use super::{CorrelationId, NotificationId, PlatformName, StepLeft, StepReason, TaskId, TaskState, target_text};
 
 /// One try.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,6 +98,8 @@ pub enum Disposition {
         /// Whether the attempt counts towards `max_attempts`; one that was only asked to slow down does not.
         counts: bool,
     },
+    /// It waits for its next step, at another target.
+    NextStep(StepReason),
     /// It is dead.
     Dead(DeadReason),
     /// It expired.
@@ -111,7 +113,7 @@ impl Disposition {
     pub const fn state(self) -> TaskState {
         match self {
             Self::Delivered => TaskState::Delivered,
-            Self::Retry { .. } => TaskState::Waiting,
+            Self::Retry { .. } | Self::NextStep(_) => TaskState::Waiting,
             Self::Dead(_) => TaskState::Dead,
             Self::Expired => TaskState::Expired,
             Self::Cancelled => TaskState::Cancelled,
@@ -124,7 +126,7 @@ impl Disposition {
 pub struct TargetOutcome {
     /// The task.
     pub task: TaskId,
-    /// The platform it went to.
+    /// The platform it went to; of a task with several steps, the one it is at.
     pub platform: PlatformName,
     /// The recipient, if there is one.
     pub recipient: Option<Arc<str>>,
@@ -134,15 +136,28 @@ pub struct TargetOutcome {
     pub dead: Option<DeadReason>,
     /// Every attempt, oldest first; at most the last 50 are kept.
     pub attempts: Vec<Attempt>,
+    /// The steps of its route that it has left, oldest first; none where it has one target only.
+    pub left: Vec<StepLeft>,
 }
 
 impl TargetOutcome {
     /// The target as users write it.
     pub fn target(&self) -> String {
-        match &self.recipient {
-            Some(recipient) => format!("{}:{recipient}", self.platform),
-            None => self.platform.to_string(),
-        }
+        target_text(&self.platform, self.recipient.as_deref())
+    }
+
+    /// How it came to where it is, in plain words: the steps of its route that it has left, and why. `None` if it has left
+    /// none.
+    pub fn way(&self) -> Option<String> {
+        let route = &self.left.first()?.route;
+        let left = self.left.iter().map(|step| {
+            let error = self.attempts.iter().rfind(|attempt| attempt.number <= step.attempts);
+            match (step.why, error.and_then(|attempt| attempt.result.as_ref().err())) {
+                (StepReason::Failed(_), Some(error)) => format!("not by {}: {error}", step.target),
+                (why, _) => format!("not by {}: {why}", step.target),
+            }
+        });
+        Some(format!("@{route}, {}", left.collect::<Vec<_>>().join(", ")))
     }
 
     /// The platform's receipt, if it was delivered.

@@ -7,6 +7,7 @@
 //! | `target`, `name` | [`Target`]: `platform`, `platform:recipient`, `@group` or a URL; [`PlatformName`] |
 //! | `task` | [`Task`], one notification for one target, and the [`Head`] it shares with its siblings |
 //! | `state` | [`TaskState`] and the one table of legal moves |
+//! | `failover` | [`Failover`]: the steps of a route, where a task has several ways |
 //! | `attempt` | [`Attempt`], [`Disposition`] and [`Outcome`]: what came of it |
 //! | `lane` | [`LaneKey`]: the road a task travels on |
 //! | `worker` | [`WorkerKey`]: the name of a worker |
@@ -15,6 +16,7 @@
 mod attempt;
 mod correlation;
 mod draft;
+mod failover;
 mod id;
 mod lane;
 mod name;
@@ -28,6 +30,7 @@ mod worker;
 pub use attempt::{Attempt, DeadReason, Disposition, Outcome, TargetOutcome};
 pub use correlation::CorrelationId;
 pub use draft::{AttachmentDraft, Draft, DraftError};
+pub use failover::{Failover, Step, StepLeft, StepReason, target_text};
 pub use id::{IdSource, NotificationId, TaskId};
 pub use lane::LaneKey;
 pub use name::{NameError, PlatformName};

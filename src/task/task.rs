@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use notifyhub_platforms::contract::{Envelope, EnvelopeId, Message};
 
-use super::{CorrelationId, LaneKey, NotificationId, PlatformName, TaskId};
+use super::{CorrelationId, Failover, LaneKey, NotificationId, PlatformName, TaskId};
 
 /// What all tasks of one notification share. Never changes once it is accepted.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Head {
     pub not_before: Option<SystemTime>,
     /// Not to be sent after this.
     pub expires_at: Option<SystemTime>,
+    /// The ways of those of its tasks that have several.
+    pub failovers: Box<[Failover]>,
 }
 
 impl Head {
@@ -36,7 +38,7 @@ impl Head {
 }
 
 /// One notification for one target: the unit of state, of retry and of outcome.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Task {
     /// Its id, and what the platform is shown as the stable id of all attempts.
     pub id: TaskId,
@@ -48,9 +50,11 @@ pub struct Task {
     pub lane: LaneKey,
     /// The recipient, if the target or the platform's table names one.
     pub recipient: Option<Arc<str>>,
+    /// Until when it may wait here, if it has another way after this one.
+    pub until: Option<SystemTime>,
 }
 
-/// A task never changes and its id is unique, so the id decides.
+/// A task's id is unique, so the id decides.
 impl PartialEq for Task {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id

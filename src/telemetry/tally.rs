@@ -42,7 +42,7 @@ pub struct PlatformTally {
     pub lanes: LaneTally,
 }
 
-/// How tasks ended.
+/// How tasks ended here.
 #[derive(Debug, Default)]
 pub struct EndTally {
     /// Delivered.
@@ -51,6 +51,8 @@ pub struct EndTally {
     pub expired: AtomicU64,
     /// Cancelled before they were delivered.
     pub cancelled: AtomicU64,
+    /// Sent to another platform instead, as their route says.
+    pub next_step: AtomicU64,
     /// Dead, by [`DeadReason::ALL`].
     pub dead: [AtomicU64; DeadReason::ALL.len()],
 }
@@ -171,6 +173,7 @@ impl EndTally {
             Disposition::Delivered => &self.delivered,
             Disposition::Expired => &self.expired,
             Disposition::Cancelled => &self.cancelled,
+            Disposition::NextStep(_) => &self.next_step,
             Disposition::Dead(reason) => {
                 let index = DeadReason::ALL.iter().position(|known| *known == reason);
                 let Some(count) = index.and_then(|index| self.dead.get(index)) else { return };

@@ -31,6 +31,9 @@ pub struct Row {
     pub receipt: Option<Receipt>,
     /// Why it was not delivered; empty if it was.
     pub reason: String,
+    /// The steps of its route that it has left, and why, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
     /// What kind of failure the last try was, if it was one.
     pub error: Option<ErrorKind>,
     /// Whether the platform refused it for good.
@@ -51,6 +54,7 @@ impl Row {
             seconds: span(target).as_secs_f64(),
             receipt: target.receipt().cloned(),
             reason: target.reason(),
+            way: target.way(),
             error: target.error().map(notifyhub_platforms::contract::SendError::kind),
             refused: matches!(target.dead, Some(DeadReason::Refused(_))),
         })
@@ -71,11 +75,17 @@ impl Row {
         if self.attempts == 1 { "1 attempt".to_owned() } else { format!("{} attempts", self.attempts) }
     }
 
-    /// The receipt or the reason.
+    fn way(&self) -> Option<String> {
+        self.way.as_ref().map(|way| format!("({way})"))
+    }
+
+    /// The receipt or the reason, and by which way.
     fn detail(&self) -> String {
-        let Some(receipt) = &self.receipt else { return self.reason.clone() };
+        let Some(receipt) = &self.receipt else {
+            return [Some(self.reason.clone()), self.way()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        };
         let id = receipt.id.as_ref().map(|id| format!("id={id}"));
-        let parts = [id, receipt.detail.as_ref().map(ToString::to_string)];
+        let parts = [id, receipt.detail.as_ref().map(ToString::to_string), self.way()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
@@ -117,6 +127,7 @@ pub(super) mod tests {
             seconds: 0.123,
             receipt: None,
             reason: String::new(),
+            way: None,
             error,
             refused,
         }

@@ -158,3 +158,37 @@ fn a_file_with_secrets_that_others_can_read_is_warned_about() {
         );
     }
 }
+
+#[test]
+fn a_route_that_cannot_be_is_a_mistake_with_its_place() {
+    let text = "[platforms.ops]\ntype = \"bell\"\nurl = \"x\"\n[groups]\nall = [\"ops:a\", \"@both\", \"@later\"]\nboth = [\"ops:a\"]\n\
+                [routes.later]\nchain = [\"ops:a\", \"opps\"]\nstep_timeout = \"0s\"\n\
+                [routes.both]\nchain = [\"ops:a\", \"ops:b\"]\n\
+                [routes.one]\nchain = [\"ops:a\"]\n\
+                [routes.twice]\nchain = [\"ops:a\", \"ops:a\"]\n\
+                [routes.wide]\nchain = [\"ops:a\", \"@all\"]\n\
+                [routes.none]\nstep_timeout = \"1m\"\n\
+                [routes.wrong]\nchain = [\"ops:a\", \"opps\", \"ops:nobody\"]\nsteps = 2\n";
+    let first = [
+        "a.toml:9:16: `routes.later.step_timeout`: found the text \"0s\", expected a duration from 1ms to 366d such as \"30s\"",
+        "a.toml:10:9: `both` is a group too: `@both` can mean one of them only",
+        "a.toml:13:1: `routes.one.chain`: it has 1 targets, expected 2 to 16",
+        "a.toml:15:1: `routes.twice.chain`: `ops:a` is there twice",
+        "a.toml:17:1: `routes.wide.chain`: `@all` is several targets, a step of a route is one",
+        "a.toml:18:9: `routes.none` needs the key `chain`: its targets, in order",
+        "a.toml:22:1: unknown key `routes.wrong.steps`, expected one of: chain, step_timeout",
+    ];
+    assert_eq!(given(&[text], &[]).mistakes(), first);
+}
+
+#[test]
+fn a_route_is_read_and_its_steps_must_exist() {
+    let text = "[platforms.ops]\ntype = \"bell\"\nurl = \"x\"\n[groups]\nall = [\"@critical\"]\n\
+                [routes.critical]\nchain = [\"ops:a\", \"ops:b\"]\n";
+    let config = given(&[text], &[]).load().config;
+    let route = &config.routes["critical"];
+    assert_eq!(route.chain.iter().map(ToString::to_string).collect::<Vec<_>>(), ["ops:a", "ops:b"]);
+    assert_eq!(route.step_timeout, std::time::Duration::from_secs(120));
+    let wrong = given(&[&text.replace("ops:b", "opps")], &[]).mistakes();
+    assert_eq!(wrong, ["a.toml:7:19: `routes.critical.chain[1]`: unknown platform `opps`, did you mean `ops`?"]);
+}

@@ -24,7 +24,12 @@ impl Shelf {
                 self.wait_again(&settlement.task, Some(due));
                 None
             }
-            Disposition::Retry { .. } => self.finish(&settlement.task, TaskState::Cancelled, wall),
+            Disposition::NextStep(why) if !record.cancelled => {
+                record.step(why, wall);
+                self.wait_again(&settlement.task, None);
+                None
+            }
+            Disposition::Retry { .. } | Disposition::NextStep(_) => self.finish(&settlement.task, TaskState::Cancelled, wall),
             Disposition::Dead(reason) => {
                 record.dead = Some(reason);
                 self.finish(&settlement.task, TaskState::Dead, wall)

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use super::shelf::{Entry, OpenEntry, Shelf};
 use crate::{
     store::{Cursor, ListedTask, Page, StoreError, TaskFilter},
-    task::{NotificationId, TaskId, TaskState},
+    task::{NotificationId, Task, TaskId, TaskState},
 };
 
 impl Shelf {
@@ -37,6 +37,10 @@ impl Shelf {
             debug_assert!(record.state.may_become(TaskState::Waiting));
             (record.state, record.dead, record.due, record.counted) = (TaskState::Waiting, None, None, 0);
             record.place = self.waiting.new_place_at(wall);
+            if record.task.until.is_some() {
+                // Whoever wants it sent again gives it all the time there is.
+                record.task = Arc::new(Task { until: None, ..Task::clone(&record.task) });
+            }
             *unfinished += 1;
             self.waiting.push(record);
             self.counts.dead -= 1;

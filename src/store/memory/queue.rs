@@ -20,8 +20,8 @@ pub type Place = (i64, u64);
 pub struct WaitingTasks {
     lanes: HashMap<LaneKey, BTreeMap<Place, Arc<Task>>>,
     calendar: BTreeMap<(SystemTime, Place), Arc<Task>>,
-    /// When waiting tasks expire, and since when they are or will be due.
-    expiries: BTreeMap<(SystemTime, Place), (Option<SystemTime>, Arc<Task>)>,
+    /// When waiting tasks expire or leave their step, and since when they are or will be due.
+    endings: BTreeMap<(SystemTime, Place), (Option<SystemTime>, Arc<Task>)>,
     ranks: Ranks,
     last_number: u64,
 }
@@ -44,10 +44,10 @@ impl WaitingTasks {
         self.lanes.is_empty() || !self.lanes.contains_key(lane)
     }
 
-    /// Takes in a task that waits for another: nothing but its expiry is looked at.
+    /// Takes in a task that waits for another: nothing but when it ends is looked at.
     pub fn hold(&mut self, record: &Record) {
-        if let Some(expires_at) = record.task.head.expires_at {
-            self.expiries.insert((expires_at, record.place), (record.due, record.task.clone()));
+        if let Some(ends_at) = record.task.ends_at() {
+            self.endings.insert((ends_at, record.place), (record.due, record.task.clone()));
         }
     }
 
@@ -69,8 +69,8 @@ impl WaitingTasks {
 
     /// Takes a task out, wherever it waits.
     pub fn remove(&mut self, record: &Record) {
-        if let Some(expires_at) = record.task.head.expires_at {
-            self.expiries.remove(&(expires_at, record.place));
+        if let Some(ends_at) = record.task.ends_at() {
+            self.endings.remove(&(ends_at, record.place));
         }
         self.remove_from_queue(record.due, record.place, &record.task);
     }
@@ -89,22 +89,32 @@ impl WaitingTasks {
         }
     }
 
-    /// Takes out what has expired, wherever it waits: nobody needs credit to end it.
-    pub fn take_expired(&mut self, wall: SystemTime) -> Vec<Arc<Task>> {
-        let mut expired = Vec::new();
-        while let Some(entry) = self.expiries.first_entry().filter(|entry| entry.key().0 <= wall) {
+    /// Takes out what has expired or has no more time at its step, wherever it waits, and what has another way than a lane
+    /// that is `shut`: nobody needs credit for it.
+    pub fn take_ended(&mut self, shut: &[LaneKey], wall: SystemTime) -> Vec<Arc<Task>> {
+        let mut ended = Vec::new();
+        while let Some(entry) = self.endings.first_entry().filter(|entry| entry.key().0 <= wall) {
             let ((_, place), (due, task)) = entry.remove_entry();
             self.remove_from_queue(due, place, &task);
-            expired.push(task);
+            ended.push(task);
         }
-        expired
+        let leaves = |task: &Task, due: Option<SystemTime>| {
+            task.until.is_some() && due.is_none_or(|due| due <= wall) && shut.contains(&task.lane)
+        };
+        let leaving = self.endings.iter().filter(|(_, (due, task))| !shut.is_empty() && leaves(task, *due));
+        for key in leaving.map(|(key, _)| *key).collect::<Vec<_>>() {
+            let Some((due, task)) = self.endings.remove(&key) else { continue };
+            self.remove_from_queue(due, key.1, &task);
+            ended.push(task);
+        }
+        ended
     }
 
-    /// When the next task becomes due or expires.
+    /// When the next task becomes due, expires or leaves its step.
     pub fn next_moment(&self) -> Option<SystemTime> {
         let due = self.calendar.first_key_value().map(|((due, _), _)| *due);
-        let expiry = self.expiries.first_key_value().map(|((expires_at, _), _)| *expires_at);
-        due.into_iter().chain(expiry).min()
+        let ending = self.endings.first_key_value().map(|((ends_at, _), _)| *ends_at);
+        due.into_iter().chain(ending).min()
     }
 
     /// Moves what has become due into its lane.
@@ -129,8 +139,8 @@ impl WaitingTasks {
             for (credit, queue) in &mut wanting {
                 for _ in 0..part.min(*credit).min(credits.total - taken.len()) {
                     let Some((place, task)) = queue.pop_first() else { break };
-                    if let Some(expires_at) = task.head.expires_at {
-                        self.expiries.remove(&(expires_at, place));
+                    if let Some(ends_at) = task.ends_at() {
+                        self.endings.remove(&(ends_at, place));
                     }
                     taken.push(task);
                     *credit -= 1;
@@ -164,10 +174,11 @@ mod tests {
             accepted_at: SystemTime::UNIX_EPOCH,
             not_before: None,
             expires_at: None,
+            failovers: Box::default(),
         });
         for lane in lanes.iter().flat_map(|lane| std::iter::repeat_n(lane, count)) {
             let lane = LaneKey::whole(lane.parse().expect("a name"));
-            let task = Task { id: TaskId::from_bits(1), index: 0, head: head.clone(), lane, recipient: None };
+            let task = Task { id: TaskId::from_bits(1), index: 0, head: head.clone(), lane, recipient: None, until: None };
             let place = waiting.new_place(&head);
             waiting.push(&Record::waiting(&Arc::new(task), place, None));
         }
@@ -175,7 +186,7 @@ mod tests {
     }
 
     fn taken(waiting: &mut WaitingTasks, total: usize) -> HashMap<String, usize> {
-        let (tasks, _) = waiting.take(&Credits { total, lanes: Vec::new(), others: 100 });
+        let (tasks, _) = waiting.take(&Credits { total, others: 100, ..Credits::default() });
         tasks.iter().fold(HashMap::new(), |mut counts, task| {
             *counts.entry(task.lane.to_string()).or_default() += 1;
             counts

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use super::queue::Place;
 use crate::{
     store::{ATTEMPTS_MAX, Lease, LeaseToken},
-    task::{Attempt, DeadReason, TargetOutcome, Task, TaskState},
+    task::{Attempt, DeadReason, StepLeft, StepReason, TargetOutcome, Task, TaskState},
 };
 
 /// A task, where it stands, and what was tried.
@@ -21,6 +21,7 @@ pub struct Record {
     pub cancelled: bool,
     pub dead: Option<DeadReason>,
     pub attempts: Vec<Attempt>,
+    pub left: Vec<StepLeft>,
     /// The order key it shares with others of its platform.
     pub order: Option<Arc<str>>,
     /// Whether it waits for the one before it.
@@ -43,6 +44,7 @@ impl Record {
             cancelled: false,
             dead: None,
             attempts: Vec::new(),
+            left: Vec::new(),
             order: None,
             held: false,
             forgotten: false,
@@ -68,6 +70,14 @@ impl Record {
         self.attempts.push(attempt);
     }
 
+    /// Goes to its next step, if it has one.
+    pub fn step(&mut self, why: StepReason, wall: SystemTime) {
+        self.left.extend(self.task.step_left(self.tries, wall, why));
+        if let Some(next) = self.task.at_next_step(wall) {
+            (self.task, self.counted) = (Arc::new(next), 0);
+        }
+    }
+
     /// What became of it, of a record that is about to be dropped.
     pub fn final_outcome(&mut self) -> TargetOutcome {
         let attempts = std::mem::take(&mut self.attempts);
@@ -83,6 +93,7 @@ impl Record {
             state: self.state,
             dead: self.dead,
             attempts: self.attempts.clone(),
+            left: self.left.clone(),
         }
     }
 }

@@ -137,11 +137,11 @@ impl Shelf {
     }
 
     pub fn claim(&mut self, credits: &Credits, wall: SystemTime) -> Claimed {
-        let expired = self.waiting.take_expired(wall);
+        let ended = self.waiting.take_ended(&credits.shut, wall);
         self.waiting.promote(wall);
         let (tasks, left) = self.waiting.take(credits);
         let mut leases = Vec::with_capacity(tasks.len());
-        for task in expired.into_iter().chain(tasks) {
+        for task in ended.into_iter().chain(tasks) {
             let record = record(&mut self.notifications, &task).expect("what waits is stored");
             debug_assert!(record.state.may_become(TaskState::Leased));
             (record.state, record.token, record.due) = (TaskState::Leased, token(&mut self.next_token), None);

@@ -9,7 +9,7 @@ use super::{
     core::{Core, token_column},
     failure::Failure,
     find::find,
-    rows::{Gone, place, uuid},
+    rows::{Gone, lane_text, place, uuid},
     settle::Done,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub async fn answers(client: &Client, settlements: &[Settlement], done: &Done) -
 
 /// Writes into the book what was committed.
 pub fn note(core: &Core, settlements: &[Settlement], answers: Vec<Answer>) -> Vec<Settled> {
-    let (mut settled, mut rings) = (Vec::with_capacity(answers.len()), false);
+    let (mut settled, mut rings, mut tells) = (Vec::with_capacity(answers.len()), false, false);
     let mut book = core.book();
     for (settlement, answer) in settlements.iter().zip(answers) {
         let Some((answer, ended)) = answer else {
@@ -60,12 +60,21 @@ pub fn note(core: &Core, settlements: &[Settlement], answers: Vec<Answer>) -> Ve
                 book.wake_at(Some(codec::nanos(due)));
                 rings = true;
             }
+            (None, Disposition::NextStep(_)) => {
+                let next = settlement.task.at_next_step(core.clock.wall());
+                book.ready.extend(next.iter().map(|next| lane_text(&next.lane)));
+                book.wake_at(next.and_then(|next| next.ends_at()).map(codec::nanos));
+                tells = true;
+            }
             (None, _) => {}
         }
         settled.push(answer);
     }
     drop(book);
-    if rings {
+    if tells {
+        // Another node may send where this one may not.
+        core.tell_all();
+    } else if rings {
         core.ring();
     }
     settled
@@ -73,7 +82,7 @@ pub fn note(core: &Core, settlements: &[Settlement], answers: Vec<Answer>) -> Ve
 
 async fn finished(client: &Client, settlement: &Settlement, gone: &Gone) -> Result<Settled, Failure> {
     let attempts: Vec<Attempt> = settlement.attempt.iter().cloned().collect();
-    if gone.open.is_some() || usize::try_from(gone.tries) != Ok(attempts.len()) {
+    if settlement.task.failover().is_some() || gone.open.is_some() || usize::try_from(gone.tries) != Ok(attempts.len()) {
         return Ok(standing(find(client, settlement.task.head.id).await?));
     }
     let task = &settlement.task;
@@ -88,6 +97,7 @@ async fn finished(client: &Client, settlement: &Settlement, gone: &Gone) -> Resu
         state: gone.state,
         dead,
         attempts,
+        left: Vec::new(),
     };
     let outcome = Outcome { id: task.head.id, correlation_id: task.head.correlation_id(), targets: vec![target] };
     Ok(Settled::Finished(Arc::new(outcome)))

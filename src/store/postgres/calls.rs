@@ -116,7 +116,8 @@ impl Store for PostgresStore {
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let core = &*self.core;
         let tokens = || settlements.iter().map(|settlement| settlement.token);
-        let retries = settlements.iter().any(|one| matches!(one.disposition, Disposition::Retry { .. }));
+        let waits = |one: &Settlement| matches!(one.disposition, Disposition::Retry { .. } | Disposition::NextStep(_));
+        let retries = settlements.iter().any(waits);
         let done: Result<Done, Failure> = retrying!(core, |client| {
             if !retries && !back::any_chained(core, tokens()) {
                 return settle::settle(core, client, settlements).await;

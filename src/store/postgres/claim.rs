@@ -11,6 +11,7 @@ use super::{
     finals::{Final, end_all},
     routines::Routine,
     rows::{Heads, TASK_COLUMNS, TASK_TYPES, lane_from, part, task},
+    steps,
 };
 use crate::{
     failpoint::failpoint,
@@ -123,6 +124,12 @@ pub async fn claim(core: &Core, client: &Client, credits: &Credits) -> Result<Cl
     }
     let mut round = Round::new(core, credits, &before, now, woken);
     let mut last = before;
+    let leaving = steps::leave(core, client, credits).await?;
+    if !leaving.is_empty() {
+        last = waiting(client).await?;
+        round.take(core, client, leaving, &last).await?;
+        round.asked = false;
+    }
     while let Some(wants) = round.wants() {
         let (claimed, left) = tokio::join!(round.ask(client, &wants), LANES.query(client, &[]));
         failpoint!("claim.in_tx");
@@ -210,8 +217,8 @@ impl<'a> Round<'a> {
         self.asked = true;
         let (mut found, mut damaged) = (Vec::new(), Vec::new());
         for row in &rows {
-            let token = LeaseToken(u64::try_from(row.try_get::<_, i64>(15)?).unwrap_or_default());
-            let (chain, rank, crashes): (Option<i64>, i64, i16) = (row.try_get(16)?, row.try_get(17)?, row.try_get(18)?);
+            let token = LeaseToken(u64::try_from(row.try_get::<_, i64>(16)?).unwrap_or_default());
+            let (chain, rank, crashes): (Option<i64>, i64, i16) = (row.try_get(17)?, row.try_get(18)?, row.try_get(19)?);
             let number = |column| row.try_get::<_, i32>(column).map(|count| u32::try_from(count).unwrap_or_default());
             let lease = match task(row, &mut self.heads) {
                 Ok(task) => Lease { token, task, counted: number(4)?, tries: number(5)? },

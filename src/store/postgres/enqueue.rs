@@ -129,7 +129,7 @@ impl<'a> Rows<'a> {
         self.kind.0.push(message.kind.as_deref());
         self.title.0.push(message.title.as_deref());
         self.body.push(&message.body);
-        self.extras.0.push(codec::write_extras(message));
+        self.extras.0.push(codec::write_extras(message, &head.failovers));
     }
 
     /// Takes in a task that is claimed as soon as it is stored.
@@ -139,7 +139,7 @@ impl<'a> Rows<'a> {
 
     /// Takes in a task that waits. Returns its state and when it wakes.
     pub fn push_waiting(&mut self, task: &'a Task, lane: String, rank: i64, now: i64, link: Option<Link>) -> (i16, Option<i64>) {
-        let expires = task.head.expires_at.map(codec::nanos);
+        let expires = task.ends_at().map(codec::nanos);
         let due = task.head.not_before.map(codec::nanos).filter(|due| *due > now);
         let (code, wake) = match due {
             _ if link.is_some_and(|link| link.held) => (state::HELD, expires),
@@ -167,7 +167,7 @@ impl<'a> Rows<'a> {
         self.rank.push(rank);
         self.due.push(due);
         self.wake.0.push(wake);
-        self.task_expires.0.push(task.head.expires_at.map(codec::nanos));
+        self.task_expires.0.push(task.ends_at().map(codec::nanos));
         self.token.0.push(token);
         self.chain.0.push(link.map(|link| link.chain));
         self.ord.0.push(link.map(|link| link.ord));

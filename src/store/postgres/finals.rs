@@ -13,7 +13,7 @@ use super::{
     rows::{Gone, ending, final_code, place, uuid},
 };
 use crate::{
-    store::{ATTEMPTS_MAX, LeaseToken, Settlement, codec},
+    store::{ATTEMPTS_MAX, LeaseToken, Settlement, history},
     task::{DeadReason, Task, TaskState},
 };
 
@@ -38,7 +38,7 @@ impl Final {
     /// With the attempt that was made, if one was.
     pub fn of(settlement: &Settlement, state: TaskState, dead: Option<DeadReason>) -> Self {
         let task = &settlement.task;
-        let attempt = settlement.attempt.as_ref().map(codec::write_attempt).unwrap_or_default();
+        let attempt = history::attempt(settlement);
         let tried = i32::from(settlement.attempt.is_some());
         Self { tried, attempt, ..Self::unsent(uuid(task.head.id), place(task), settlement.token, state, dead) }
     }

@@ -89,7 +89,7 @@ pub async fn cancel_those(
 
 /// Tasks that have ended.
 async fn tasks(client: &Client, notification: Uuid, places: Vec<i32>) -> Result<Vec<Arc<Task>>, Failure> {
-    let columns = TASK_COLUMNS.replace("t.counted", "0");
+    let columns = TASK_COLUMNS.replace("t.counted", "0").replace("t.expires", "NULL::bigint");
     let sql = format!(
         "SELECT {columns} FROM notifyhub.ended t JOIN notifyhub.notification n ON n.id = t.notification \
          WHERE t.notification = $1 AND t.place = ANY($2) ORDER BY t.place"

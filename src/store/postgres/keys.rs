@@ -12,6 +12,7 @@ use super::{
     failure::Failure,
     find::cancel_those,
     rows::{id_from, lane_text, part, uuid},
+    steps,
 };
 use crate::{
     failpoint::failpoint,
@@ -21,7 +22,7 @@ use crate::{
 
 /// Whether it asks for anything but being kept.
 pub fn is_keyed(submission: &Submission) -> bool {
-    submission.idempotency.is_some() || submission.keys != Default::default()
+    submission.idempotency.is_some() || submission.keys != Default::default() || !submission.head.failovers.is_empty()
 }
 
 /// What one transaction stored.
@@ -56,6 +57,7 @@ pub async fn enqueue(core: &Core, client: &Client, submissions: &[Submission], n
         stored.placed.push(place(core, client, &mut rows, submission).await?);
         failpoint!("accept.in_tx");
         stored.alive &= rows.insert(client, node, part::OTHER).await?;
+        steps::mark(client, submission).await?;
         stored.added += submission.tasks.len();
         let cancelled = apply(core, client, submission, &repeated).await?;
         stored.answers.push(if cancelled.is_empty() { Enqueued::Stored } else { Enqueued::StoredInstead(cancelled.into()) });

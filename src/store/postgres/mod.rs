@@ -50,6 +50,7 @@ mod release;
 mod routines;
 mod rows;
 mod settle;
+mod steps;
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use crate::{
-    store::codec::{self, Damaged, MessageRow, moment},
+    store::{
+        codec::{self, Damaged, MessageRow, moment},
+        history::{self, History},
+    },
     task::{Head, LaneKey, NotificationId, PlatformName, TargetOutcome, Task, TaskState},
 };
 
@@ -96,10 +99,10 @@ pub fn lane_from(text: &str) -> LaneKey {
 
 /// The columns of a task with its notification, for [`TaskRow`]; `t` and `n` are their tables.
 pub const TASK_COLUMNS: &str = "t.notification, t.place, t.lane, t.recipient, t.counted, t.tries, n.accepted, n.not_before, \
-                                n.expires, n.correlation, n.style, n.kind, n.title, n.body, n.extras";
+                                n.expires, n.correlation, n.style, n.kind, n.title, n.body, n.extras, t.expires";
 
 /// Their types.
-pub const TASK_TYPES: [Type; 15] = [
+pub const TASK_TYPES: [Type; 16] = [
     Type::UUID,
     Type::INT4,
     Type::TEXT,
@@ -115,6 +118,7 @@ pub const TASK_TYPES: [Type; 15] = [
     Type::TEXT,
     Type::TEXT,
     Type::TEXT,
+    Type::INT8,
 ];
 
 /// Heads that were read in one call: a notification for many is made once.
@@ -132,7 +136,12 @@ pub fn task(row: &Row, heads: &mut Heads) -> Result<Arc<Task>, Failure> {
     };
     let index = u32::try_from(row.try_get::<_, i32>(1)?).map_err(|error| Damaged(error.to_string()))?;
     let id = head.id.task(index);
-    Ok(Arc::new(Task { id, index, head, lane: lane_from(row.try_get(2)?), recipient: codec::shared(row.try_get(3)?) }))
+    let (lane, recipient) = (lane_from(row.try_get(2)?), codec::shared(row.try_get(3)?));
+    let mut task = Task { id, index, head, lane, recipient, until: None };
+    if task.next_step().is_some() {
+        task.until = row.try_get::<_, Option<i64>>(15)?.map(moment);
+    }
+    Ok(Arc::new(task))
 }
 
 fn head(row: &Row, notification: Uuid) -> Result<Head, Failure> {
@@ -143,13 +152,15 @@ fn head(row: &Row, notification: Uuid) -> Result<Head, Failure> {
         body: row.try_get(13)?,
         extras: row.try_get(14)?,
     };
+    let (message, failovers) = said.read()?;
     Ok(Head {
         id: id_from(notification),
         correlation: codec::shared(row.try_get(9)?),
         accepted_at: moment(row.try_get(6)?),
         not_before: row.try_get::<_, Option<i64>>(7)?.map(moment),
         expires_at: row.try_get::<_, Option<i64>>(8)?.map(moment),
-        message: Arc::new(said.message()?),
+        message: Arc::new(message),
+        failovers,
     })
 }
 
@@ -160,13 +171,15 @@ pub const OUTCOME_COLUMNS: &str = "notification, place, lane, recipient, state, 
 pub fn outcome(row: &Row) -> Result<TargetOutcome, Failure> {
     let index = u32::try_from(row.try_get::<_, i32>(1)?).map_err(|error| Damaged(error.to_string()))?;
     let dead: Option<&str> = row.try_get(5)?;
+    let History { attempts, left } = history::read(row.try_get(6)?)?;
     Ok(TargetOutcome {
         task: id_from(row.try_get(0)?).task(index),
         platform: lane_from(row.try_get(2)?).platform,
         recipient: codec::shared(row.try_get(3)?),
         state: task_state(row.try_get(4)?)?,
         dead: dead.map(codec::read_reason).transpose()?,
-        attempts: codec::read_attempts(row.try_get(6)?)?,
+        attempts,
+        left,
     })
 }
 

@@ -14,10 +14,11 @@ use super::{
     finals::{Final, attempts, claims, end_all},
     routines::Routine,
     rows::{Gone, part},
+    steps,
 };
 use crate::{
     failpoint::failpoint,
-    store::{LeaseToken, Settlement, codec},
+    store::{LeaseToken, Settlement, codec, history},
     task::{Disposition, TaskState},
 };
 
@@ -59,7 +60,7 @@ JOIN notifyhub.task t ON t.notification = s.notification AND t.place = s.place A
 #[derive(Default)]
 pub struct Done {
     pub gone: Vec<Gone>,
-    /// Claims whose tasks wait for another attempt.
+    /// Claims whose tasks wait for another attempt, or for their next step.
     pub retried: Vec<i64>,
     /// Claims that were settled before.
     pub before: Vec<i64>,
@@ -74,12 +75,18 @@ pub async fn settle(core: &Core, client: &Client, settlements: &[Settlement]) ->
         done.retried = retry(client, &retries).await?;
         failpoint!("retry.in_tx");
     }
+    let steps: Vec<&Settlement> = settlements.iter().filter(|one| matches!(one.disposition, Disposition::NextStep(_))).collect();
+    if !steps.is_empty() {
+        done.retried.extend(steps::go_on(core, client, &steps).await?);
+    }
     let mut finals = Vec::new();
     for settlement in settlements {
         let (state, dead) = match settlement.disposition {
-            Disposition::Retry { .. } if done.retried.contains(&token_column(settlement.token)) => continue,
+            Disposition::Retry { .. } | Disposition::NextStep(_) if done.retried.contains(&token_column(settlement.token)) => {
+                continue;
+            }
             // It was cancelled meanwhile, or the claim is stale.
-            Disposition::Retry { .. } => (TaskState::Cancelled, None),
+            Disposition::Retry { .. } | Disposition::NextStep(_) => (TaskState::Cancelled, None),
             Disposition::Dead(reason) => (TaskState::Dead, Some(reason)),
             other => (other.state(), None),
         };
@@ -108,7 +115,7 @@ async fn retry(client: &Client, retries: &[&Settlement]) -> Result<Vec<i64>, Fai
         due.push(codec::nanos(at).max(1));
         counts.push(i32::from(counted));
         tried.push(i32::from(settlement.attempt.is_some()));
-        attempts.push(settlement.attempt.as_ref().map(codec::write_attempt).unwrap_or_default());
+        attempts.push(history::attempt(settlement));
     }
     let (notifications, places, tokens) = claims;
     let rows = RETRY.query(client, &[&notifications, &places, &tokens, &due, &counts, &tried, &attempts]).await?;

@@ -54,6 +54,8 @@ pub struct Book {
     pub lanes: Lanes,
     /// Whether any task may wait for another.
     pub has_chains: bool,
+    /// Whether any task may have another way.
+    pub has_steps: bool,
     /// When the next waiting task becomes due or expires, as far as is known; 0 where it must be looked up.
     pub next_wake: i64,
     /// The order within lanes.

@@ -39,6 +39,9 @@ impl Session<'_> {
         for seq in self.awake()? {
             self.claim_one(seq, &mut heads, &mut claimed)?;
         }
+        for seq in self.leaving(credits)? {
+            self.claim_one(seq, &mut heads, &mut claimed)?;
+        }
         if let Some(seq) = self.quarantined(credits)? {
             self.claim_one(seq, &mut heads, &mut claimed)?;
         }
@@ -136,29 +139,31 @@ impl Session<'_> {
         Ok(!self.waiting(lane, 1)?.is_empty())
     }
 
-    /// Wakes what has become due: it waits on its lane from now on. Returns what has expired instead, and is not claimed.
+    /// Wakes what has become due: it waits on its lane from now on. Returns what has expired or may wait at its
+    /// step no longer, and is not claimed.
     pub fn awake(&mut self) -> Result<Vec<i64>, Failure> {
-        let mut expired = Vec::new();
+        let mut ended = Vec::new();
         if self.book.next_wake > self.now {
-            return Ok(expired);
+            return Ok(ended);
         }
         for Woken { seq, due, lane, expires } in self.woken()? {
-            if expires.is_some_and(|expires| expires <= self.now) {
-                expired.push(seq);
+            let ends = expires.into_iter().chain(self.step_until(seq)?).min();
+            if ends.is_some_and(|ends| ends <= self.now) {
+                ended.push(seq);
                 continue;
             }
             if due > self.now {
                 let mut update = self.db.prepare_cached("UPDATE task SET wake = ?2 WHERE seq = ?1")?;
-                update.execute(params![seq, super::enqueue::wake(due, expires.unwrap_or_default())])?;
+                update.execute(params![seq, super::enqueue::wake(due, ends.unwrap_or_default())])?;
                 continue;
             }
             let mut update =
                 self.db.prepare_cached("UPDATE task SET state = 2, due = 0, wake = ?2 WHERE seq = ?1 AND state = 5")?;
-            update.execute(params![seq, expires.unwrap_or_default()])?;
+            update.execute(params![seq, ends.unwrap_or_default()])?;
             self.book.lanes.set_ready(lane, true);
         }
         self.book.next_wake = self.next_wake()?;
-        Ok(expired)
+        Ok(ended)
     }
 
     /// Waiting tasks whose moment has come, but for those that are claimed.
@@ -243,7 +248,8 @@ impl Session<'_> {
             }
         };
         let claimable = Claimable { seq, state: row.state, lane: row.lane, counted: row.counted, tries: row.tries };
-        Ok((claimable, row.task(&head, &self.book.lanes)?))
+        let until = if head.failovers.is_empty() { None } else { self.step_until(seq)? };
+        Ok((claimable, row.task(&head, &self.book.lanes, until.map(codec::moment))?))
     }
 
     /// A notification, if it is there.

@@ -70,7 +70,7 @@ impl Session<'_> {
         let (head, tasks) = (&submission.head, submission.tasks.len() as i64);
         let first = self.book.take_numbers(tasks);
         let (accepted, message) = (codec::nanos(head.accepted_at), &*head.message);
-        let (style, extras) = (codec::style(message), codec::write_extras(message));
+        let (style, extras) = (codec::style(message), codec::write_extras(message, &head.failovers));
         let sum = checksum(
             head.id,
             style,
@@ -129,7 +129,11 @@ impl Session<'_> {
             None => (state::WAITING, expires),
         };
         for (seq, (task, lane)) in (first..).zip(tasks.iter().zip(lanes)) {
-            let (code, wake) = if self.link(seq, order, task)? { (state::HELD, expires) } else { (code, wake) };
+            let (code, mut wake) = if self.link(seq, order, task)? { (state::HELD, expires) } else { (code, wake) };
+            if let Some(until) = task.until {
+                self.note_step(seq, task)?;
+                wake = if straight { 0 } else { earlier(wake, codec::nanos(until)) };
+            }
             self.sql.insert_task.execute(params![
                 seq,
                 id_bytes(task.head.id),
@@ -172,7 +176,7 @@ impl Session<'_> {
     }
 
     /// The number of a lane; a lane nobody has used before is written.
-    fn lane(&mut self, key: &LaneKey) -> Result<i64, Failure> {
+    pub fn lane(&mut self, key: &LaneKey) -> Result<i64, Failure> {
         if let Some(number) = self.book.lanes.number(key) {
             return Ok(number);
         }
@@ -182,6 +186,11 @@ impl Session<'_> {
         self.book.add_lane(number, key.clone());
         Ok(number)
     }
+}
+
+/// The earlier of two moments, 0 being never.
+fn earlier(one: i64, other: i64) -> i64 {
+    if one > 0 { wake(one, other) } else { other }
 }
 
 /// When a task wakes that is due at `due` and expires at `expires`, 0 being never.

@@ -85,6 +85,7 @@ impl Session<'_> {
 
     /// A task has become final: the next one of its order goes on, in this very transaction.
     pub fn unlink(&mut self, seq: i64) -> Result<(), Failure> {
+        self.forget_step(seq)?;
         if !self.book.has_chains {
             return Ok(());
         }

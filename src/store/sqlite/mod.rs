@@ -44,6 +44,7 @@ mod rows;
 mod session;
 mod settle;
 mod space;
+mod steps;
 mod writer;
 
 use std::{

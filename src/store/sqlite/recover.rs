@@ -21,6 +21,9 @@ pub const DEAD_AFTER: i64 = 5;
 /// What is dead leaves its chain.
 const LEAVE_CHAINS: &str = "DELETE FROM chain WHERE (SELECT state FROM task WHERE task.seq = chain.seq) >= 10";
 
+/// What is dead goes no other way.
+const LEAVE_STEPS: &str = "DELETE FROM step WHERE (SELECT state FROM task WHERE task.seq = step.seq) >= 10";
+
 /// What is first in its chain by that waits for nothing but its time.
 const GO_ON: &str = "\
 UPDATE task SET state = 5, wake = 1, due = max(1, coalesce((SELECT not_before FROM notification WHERE id = task.notification), 1)) \
@@ -46,7 +49,8 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
     {
         let mut update = transaction.prepare(
             "UPDATE task SET crashes = crashes + ?5, due = 0, state = CASE WHEN crashes + ?5 >= ?2 THEN ?3 ELSE ?4 END, \
-             wake = coalesce((SELECT expires FROM notification WHERE id = task.notification), 0) WHERE seq = ?1 AND state IN (2, 3, 4)",
+             wake = coalesce((SELECT min(coalesce(expires, until), coalesce(until, expires)) FROM notification \
+               LEFT JOIN step ON step.seq = task.seq WHERE id = task.notification), 0) WHERE seq = ?1 AND state IN (2, 3, 4)",
         )?;
         // A row stays as long as any of its tasks is claimed: one that was retried meanwhile keeps its time, and one that was
         // claimed again counts once.
@@ -61,6 +65,7 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
     transaction.execute("UPDATE counts SET waiting = waiting - ?1, dead = dead + ?1, epoch = epoch + 1", [dead])?;
     // What waited for a task that is dead now waits no more.
     transaction.execute(LEAVE_CHAINS, [])?;
+    transaction.execute(LEAVE_STEPS, [])?;
     transaction.execute(GO_ON, [])?;
     transaction.execute("DELETE FROM claim", [])?;
     failpoint!("rescue.in_tx");
@@ -103,6 +108,7 @@ fn read_book(db: &Connection) -> Result<Book, Failure> {
         })?;
     let mut book = Book::new(counts, lanes, last_seq.unwrap_or_default(), epoch);
     book.has_chains = db.query_row("SELECT EXISTS (SELECT 1 FROM chain)", [], |row| row.get(0))?;
+    book.has_steps = db.query_row("SELECT EXISTS (SELECT 1 FROM step)", [], |row| row.get(0))?;
     book.ranks = Ranks::behind(last.unwrap_or_default());
     Ok(book)
 }

@@ -1,12 +1,15 @@
 //! How rows are read: states, tasks and their heads.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use rusqlite::Row;
 
 use super::{failure::Failure, lanes::Lanes};
 use crate::{
-    store::codec::{self, MessageRow, moment},
+    store::{
+        codec::{self, MessageRow, moment},
+        history::{self, History},
+    },
     task::{Head, NotificationId, TargetOutcome, Task, TaskState},
 };
 
@@ -108,7 +111,7 @@ impl TaskRow {
     }
 
     /// The task.
-    pub fn task(self, head: &Arc<Head>, lanes: &Lanes) -> Result<Arc<Task>, Failure> {
+    pub fn task(self, head: &Arc<Head>, lanes: &Lanes, until: Option<SystemTime>) -> Result<Arc<Task>, Failure> {
         let lane = lanes.key(self.lane).ok_or_else(|| Failure::damaged(format!("task {} lies on no lane", self.seq)))?;
         Ok(Arc::new(Task {
             id: self.notification.task(self.place),
@@ -116,6 +119,7 @@ impl TaskRow {
             head: head.clone(),
             lane: lane.clone(),
             recipient: codec::shared(self.recipient),
+            until,
         }))
     }
 }
@@ -141,13 +145,15 @@ impl HeadRow {
         if checksum(id, said.style, texts) != row.get::<_, i64>(12)? {
             return Err(Failure::damaged(format!("the check sum of notification {id} is wrong")));
         }
+        let (message, failovers) = said.read()?;
         let head = Head {
             id,
             correlation: codec::shared(row.get(6)?),
             accepted_at: moment(row.get(3)?),
             not_before: row.get::<_, Option<i64>>(4)?.map(moment),
             expires_at: row.get::<_, Option<i64>>(5)?.map(moment),
-            message: Arc::new(said.message()?),
+            message: Arc::new(message),
+            failovers,
         };
         Ok(Self { head: Arc::new(head), first: row.get(1)?, tasks: row.get(2)? })
     }
@@ -160,14 +166,15 @@ pub type Heads = HashMap<NotificationId, HeadRow>;
 pub fn outcome(row: &Row<'_>, lanes: &Lanes, claimed: impl Fn(i64) -> bool) -> Result<TargetOutcome, Failure> {
     let task = TaskRow::read(row)?;
     let lane = lanes.key(task.lane).ok_or_else(|| Failure::damaged(format!("task {} lies on no lane", task.seq)))?;
-    let attempts = row.get::<_, String>(9)?;
+    let History { attempts, left } = history::read(&row.get::<_, String>(9)?)?;
     Ok(TargetOutcome {
         task: task.notification.task(task.place),
         platform: lane.platform.clone(),
         recipient: codec::shared(task.recipient),
         state: task_state(task.state, claimed(task.seq))?,
         dead: row.get::<_, Option<String>>(8)?.map(|word| codec::read_reason(&word)).transpose()?,
-        attempts: codec::read_attempts(&attempts)?,
+        attempts,
+        left,
     })
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     failpoint::failpoint,
-    store::{ATTEMPTS_MAX, LeaseToken, Released, Settled, Settlement, codec},
+    store::{ATTEMPTS_MAX, LeaseToken, Released, Settled, Settlement, codec, history},
     task::{DeadReason, Disposition, Outcome, TargetOutcome, Task, TaskState},
 };
 
@@ -34,13 +34,17 @@ impl Session<'_> {
                 self.retry(token, settlement, &leased, codec::nanos(due), counts)?;
                 return Ok(Settled::Applied);
             }
-            Disposition::Retry { .. } => (TaskState::Cancelled, None),
+            Disposition::NextStep(_) if !leased.cancelled => {
+                self.go_to_next_step(token, settlement, &leased)?;
+                return Ok(Settled::Applied);
+            }
+            Disposition::Retry { .. } | Disposition::NextStep(_) => (TaskState::Cancelled, None),
             Disposition::Dead(reason) => (TaskState::Dead, Some(reason)),
             other => (other.state(), None),
         };
         let tries = leased.tries + u32::from(settlement.attempt.is_some());
         let attempts = self.attempts(settlement, &leased)?;
-        if state == TaskState::Delivered && settlement.task.head.expires_at.is_none() {
+        if state == TaskState::Delivered && settlement.task.ends_at().is_none() {
             self.sql.deliver.execute(params![leased.seq, self.now, tries, attempts])?;
         } else {
             let sql = "UPDATE task SET state = ?2, wake = 0, dead = ?3, ended = ?4, tries = ?5, attempts = ?6 WHERE seq = ?1";
@@ -53,7 +57,7 @@ impl Session<'_> {
         }
         if self.finish(token, &leased, state)? {
             let outcome = match (leased.tasks, leased.tries) {
-                (1, 0) => alone(settlement, state, dead),
+                (1, 0) if settlement.task.failover().is_none() => alone(settlement, state, dead),
                 _ => self.outcome_of(&settlement.task)?,
             };
             return Ok(Settled::Finished(Arc::new(outcome)));
@@ -62,14 +66,14 @@ impl Session<'_> {
     }
 
     /// All attempts of a task, the newest with them, as they are stored.
-    fn attempts(&self, settlement: &Settlement, leased: &Leased) -> Result<String, Failure> {
-        let newest = settlement.attempt.as_ref().map(codec::write_attempt).unwrap_or_default();
-        if leased.tries == 0 {
+    pub fn attempts(&self, settlement: &Settlement, leased: &Leased) -> Result<String, Failure> {
+        let newest = history::added(settlement, self.wall);
+        if leased.tries == 0 && settlement.task.failover().is_none() {
             return Ok(padded(newest));
         }
         let mut select = self.db.prepare_cached("SELECT attempts FROM task WHERE seq = ?1")?;
         let earlier: String = select.query_row([leased.seq], |row| row.get(0))?;
-        let forgotten = earlier.lines().count().saturating_sub(ATTEMPTS_MAX - usize::from(!newest.is_empty()));
+        let forgotten = earlier.lines().count().saturating_sub(ATTEMPTS_MAX - newest.lines().count());
         let lines = earlier.lines().skip(forgotten).map(str::trim_end).chain([&*newest]);
         Ok(lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"))
     }
@@ -88,8 +92,8 @@ impl Session<'_> {
             "UPDATE task SET state = ?2, due = ?3, wake = ?4, counted = ?5, tries = ?6, attempts = ?7, crashes = 0 WHERE seq = ?1",
         )?;
         let counted = leased.counted + u32::from(counts);
-        let expires = settlement.task.head.expires_at.map(codec::nanos).unwrap_or_default();
-        let wake = wake(due.max(1), expires);
+        let ends = settlement.task.ends_at().map(codec::nanos).unwrap_or_default();
+        let wake = wake(due.max(1), ends);
         update.execute(params![leased.seq, state::SCHEDULED, due.max(1), wake, counted, tries, attempts])?;
         failpoint!("retry.in_tx");
         self.wake_at(wake);
@@ -136,14 +140,13 @@ impl Session<'_> {
                 continue;
             }
             if leased.state == state::HANDED {
-                let expires = task.head.expires_at.map(codec::nanos).unwrap_or_default();
+                let ends = task.ends_at().map(codec::nanos).unwrap_or_default();
                 let mut update = self.db.prepare_cached("UPDATE task SET state = 2, wake = ?2 WHERE seq = ?1")?;
-                update.execute(params![leased.seq, expires])?;
-                self.wake_at(expires);
+                update.execute(params![leased.seq, ends])?;
+                self.wake_at(ends);
             }
             if leased.state == state::WAITING {
-                let expires = task.head.expires_at.map(codec::nanos).unwrap_or_default();
-                self.wake_at(expires);
+                self.wake_at(task.ends_at().map(codec::nanos).unwrap_or_default());
             }
             self.book.lanes.set_ready(leased.lane, true);
             self.wait_again(*token);
@@ -158,7 +161,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn wait_again(&mut self, token: LeaseToken) {
+    pub fn wait_again(&mut self, token: LeaseToken) {
         let batch = self.book.end(token);
         self.strike_out(batch);
         self.book.counts.leased -= 1;
@@ -208,6 +211,7 @@ fn alone(settlement: &Settlement, state: TaskState, dead: Option<DeadReason>) ->
         state,
         dead,
         attempts: settlement.attempt.iter().cloned().collect(),
+        left: Vec::new(),
     };
     Outcome { id: task.head.id, correlation_id: task.head.correlation_id(), targets: vec![target] }
 }

@@ -78,6 +78,7 @@ impl Numbers {
             ("dead", dead),
             ("expired", load(&ended.expired)),
             ("cancelled", load(&ended.cancelled)),
+            ("next_step", load(&ended.next_step)),
         ];
         for (outcome, count) in outcomes {
             self.count(names::DELIVERIES, &[platform, ("outcome", outcome)], count);

@@ -11,6 +11,7 @@
 //! | `cancel` | waiting, claimed and unknown |
 //! | `finished` | how long outcomes can be looked up |
 //! | `keys` | order, replacing an older one, not repeating |
+//! | `steps` | tasks with several ways |
 //! | `letters` | lists, and dead letters: requeued or dropped |
 //! | `sqlite/` | what a file promises: reopening, crashes, damage, ownership |
 //! | `postgres/` | what a shared database promises: nodes, leases, trouble with the server |
@@ -29,3 +30,4 @@ mod postgres;
 mod settle;
 mod sqlite;
 mod stand;
+mod steps;

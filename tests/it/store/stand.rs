@@ -148,11 +148,14 @@ impl Stand {
             accepted_at: wall,
             not_before: None,
             expires_at: None,
+            failovers: Box::default(),
         };
         change(&mut head);
         let head = Arc::new(head);
         let task = |(index, name)| {
-            Arc::new(Task { id: head.id.task(index), index, head: head.clone(), lane: lane(name), recipient: Some("ada".into()) })
+            let until = head.failovers.iter().find(|ways| ways.task == index).and_then(|ways| ways.until(0, wall));
+            let (head, recipient) = (head.clone(), Some("ada".into()));
+            Arc::new(Task { id: head.id.task(index), index, head, lane: lane(name), recipient, until })
         };
         let tasks = (0..).zip(lanes.iter().copied()).map(task).collect();
         Submission { head, tasks, idempotency: None, keys: Default::default(), urls: Vec::new() }
@@ -244,7 +247,7 @@ pub fn lane(name: &str) -> LaneKey {
 }
 
 pub fn credits(total: usize, lanes: &[(&str, usize)], others: usize) -> Credits {
-    Credits { total, lanes: lanes.iter().map(|(name, credit)| (lane(name), *credit)).collect(), others }
+    Credits { total, lanes: lanes.iter().map(|(name, credit)| (lane(name), *credit)).collect(), others, ..Credits::default() }
 }
 
 /// The tasks of `leases`, in order.

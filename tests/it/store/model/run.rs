@@ -82,7 +82,7 @@ impl Run {
 
     async fn claim(&mut self, lanes: &[Option<usize>; 3], others: usize, total: usize) {
         let named = LANES.iter().zip(lanes).filter_map(|(name, credit)| Some((lane(name), (*credit)?)));
-        let credits = Credits { total, lanes: named.collect(), others };
+        let credits = Credits { total, lanes: named.collect(), others, ..Credits::default() };
         let wall = self.stand.clock.wall();
         let claimable = self.ledger.claimable(&credits, wall);
         let Claimed { leases, left, next_due, .. } = self.stand.claim(credits).await;

@@ -17,11 +17,23 @@ mod nodes;
 pub mod server;
 mod trouble;
 
-use super::stand::postgres_stand;
+use super::stand::{credits, postgres, postgres_stand};
 
 #[tokio::test]
 async fn the_suite_runs_on_postgres_too() {
     let stand = postgres_stand(Default::default()).await.expect("NOTIFYHUB_TEST_POSTGRES is set: run ./test");
     let [task] = &*stand.put(&["ops"]).await else { panic!("one task") };
     assert_eq!(stand.claim_all().await[0].task.id, task.id);
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_keeps_what_it_holds() {
+    let stand = postgres_stand(Default::default()).await.expect("NOTIFYHUB_TEST_POSTGRES is set: run ./test");
+    let tasks = stand.put(&["ops"]).await;
+    let first_version = "ALTER TABLE notifyhub.task DROP COLUMN another; UPDATE notifyhub.schema_version SET version = 1";
+    stand.database().client().await.batch_execute(first_version).await.expect("changed");
+    let again = postgres(&stand.database().url, Default::default(), &stand.clock, "node-2").await;
+    let credits = credits(10, &[], 10);
+    let claimed = notifyhub::store::Store::claim(&again, &credits).await.expect("claims");
+    assert_eq!(claimed.leases.iter().map(|lease| lease.task.id).collect::<Vec<_>>(), [tasks[0].id]);
 }

@@ -10,7 +10,7 @@ use notifyhub::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::new_file;
+use super::{super::stand::sqlite_stand, new_file};
 
 fn open(path: &Path) -> Result<SqliteStore, OpenError> {
     SqliteStore::open(SqliteOptions::new(path), Arc::new(SystemClock))
@@ -86,4 +86,16 @@ async fn what_changes_nothing_writes_nothing_and_costs_no_sync() {
     assert!(written() == before, "asking writes nothing");
     stand.put(&["a"]).await;
     assert!(written() != before);
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_keeps_what_it_holds() {
+    let (folder, clock) = (TempDir::new().expect("a folder"), MovedClock::new());
+    let stand = sqlite_stand(folder.path(), &clock);
+    let tasks = stand.put(&["ops"]).await;
+    drop(stand);
+    let first_version = "DROP TABLE step; PRAGMA user_version = 1";
+    Connection::open(folder.path().join("notifyhub.db")).and_then(|db| db.execute_batch(first_version)).expect("changed");
+    let stand = sqlite_stand(folder.path(), &clock);
+    assert_eq!(stand.claim_all().await[0].task.id, tasks[0].id);
 }
