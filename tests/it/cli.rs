@@ -46,7 +46,8 @@ fn uncommented(line: &str) -> String {
         line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || b"_.".contains(&byte)))
     };
     match line.strip_prefix("# ") {
-        Some(rest) if key(rest) && !rest.starts_with("oncall") && !rest.contains("TYPE") => rest.to_owned(),
+        Some(rest) if key(rest) && !rest.contains("TYPE") => rest.to_owned(),
+        Some(rest) if rest.starts_with('[') && !rest.contains("NAME") => rest.to_owned(),
         _ => line.to_owned(),
     }
 }
