@@ -122,6 +122,12 @@ pub struct DeliveryConfig {
     #[serde(with = "rate")]
     #[schemars(schema_with = "rate::schema")]
     pub rate_limit: Vec<RateWindow>,
+    /// Rate limits of each single recipient, written as `rate_limit` is; who must wait holds nobody else up. Default: none.
+    #[serde(with = "rate")]
+    #[schemars(schema_with = "rate::schema")]
+    pub recipient_rate_limit: Vec<RateWindow>,
+    /// The account, one of `[accounts]`, whose rate limit all platforms that name it share. Default: none.
+    pub account: Box<str>,
 }
 
 impl Default for DeliveryConfig {
@@ -137,6 +143,8 @@ impl Default for DeliveryConfig {
             max_in_flight: 64,
             lease: Duration::from_secs(45),
             rate_limit: Vec::new(),
+            recipient_rate_limit: Vec::new(),
+            account: Box::default(),
         }
     }
 }

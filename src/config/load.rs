@@ -16,7 +16,7 @@ use super::{
     references::{self, References},
     routes, schema,
     shape::Shape,
-    shared_store,
+    shared_limits, shared_store,
     source::{Layer, Source},
     tree::Node,
     whole_pool,
@@ -158,12 +158,23 @@ impl<'a> Draft<'a> {
             shared_store::check(self, store, delivery, &platforms);
         }
         let accounts = parts.map(|parts| accounts::build(self, &platforms, registry, parts)).unwrap_or_default();
+        let shared = shared_limits::read(self, delivery.as_ref(), &platforms);
         let collective = [references::names(self, "groups"), references::names(self, "routes")].concat();
         let known = references::names(self, "platforms");
         let references = References { known, collective, platforms: &platforms, accounts: &accounts, registry, parts };
         let (groups, routes) = (groups::read(self, &references), routes::read(self, &references));
-        let config =
-            || Some(Config { pool: pool?, store: store?, delivery: delivery?, platforms, groups, routes, telemetry: telemetry? });
+        let config = || {
+            Some(Config {
+                pool: pool?,
+                store: store?,
+                delivery: delivery?,
+                platforms,
+                groups,
+                routes,
+                accounts: shared,
+                telemetry: telemetry?,
+            })
+        };
         (config(), accounts)
     }
 }

@@ -18,6 +18,7 @@
 //! | `check`, `value` | whether each source fits: every unknown key, wrong type, word and bound |
 //! | `duration`, `rate`, `permille` | values that are written otherwise than they are kept |
 //! | `layering` | defaults < files < environment < flags, by figment |
+//! | `shared_limits` | `[accounts.NAME]`: limits that several platforms share |
 //! | `routes` | `[routes.NAME]`: targets tried one after the other |
 //! | `accounts`, `groups`, `references`, `whole_pool` | what only the whole can tell: missing keys, what adapters refuse, references |
 //! | `mistake`, `suggest`, `reserved` | what is reported: place, excerpt, "did you mean", keys of later versions |
@@ -36,6 +37,7 @@ pub use platform::PlatformConfig;
 pub use pool::{Affinity, AffinityConfig, PoolConfig, Strategy};
 pub use routes::RouteConfig;
 pub use schema::schema;
+pub use shared_limits::AccountConfig;
 pub use source::{Flag, Origin, Sources};
 pub use store::{KeptThrough, SecretSource, StoreConfig, StoreKind};
 pub use telemetry::{LogFormat, TelemetryConfig};
@@ -63,6 +65,7 @@ mod reserved;
 mod routes;
 mod schema;
 mod shape;
+mod shared_limits;
 mod shared_store;
 mod source;
 mod store;
@@ -89,6 +92,8 @@ pub struct Config {
     pub groups: BTreeMap<Box<str>, Vec<Target>>,
     /// `[routes.NAME]`
     pub routes: BTreeMap<Box<str>, RouteConfig>,
+    /// `[accounts.NAME]`
+    pub accounts: BTreeMap<Box<str>, AccountConfig>,
     /// `[telemetry]`
     pub telemetry: TelemetryConfig,
 }

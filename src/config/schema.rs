@@ -4,7 +4,7 @@ use notifyhub_platforms::Registry;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::{DeliveryConfig, PoolConfig, RouteConfig, StoreConfig, TelemetryConfig};
+use super::{AccountConfig, DeliveryConfig, PoolConfig, RouteConfig, StoreConfig, TelemetryConfig};
 
 /// The schema of every configuration file (JSON Schema draft 2020-12), with all platform types of `registry`.
 ///
@@ -25,6 +25,11 @@ pub fn schema(registry: &Registry) -> Value {
                 "type": "array",
                 "items": {"type": "string", "minLength": 1, "x-format": "target"}
             }
+        },
+        "accounts": {
+            "description": "Limits that several platforms share: each names one with `account`.",
+            "type": "object",
+            "additionalProperties": section::<AccountConfig>("account", "One account.", &mut defs),
         },
         "routes": {
             "description": "Targets that are tried one after the other: a notification to `@name` goes to the first that delivers it.",

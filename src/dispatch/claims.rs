@@ -95,10 +95,14 @@ impl Dispatcher {
     /// Takes everything that queues out of its lanes: the lease is over, and others may have it. What was given out already
     /// looks for itself.
     pub(super) fn unload_lapsed(&mut self) {
+        let keys: Vec<_> = self.ledger.iter().filter(|(_, held)| held.aside.is_some()).map(|(key, _)| key).collect();
         for (_, lane) in &mut self.lanes {
+            lane.aside = 0;
             let held = lane.queue.drain(..).filter_map(|key| self.ledger.remove(key));
             self.overflow.extend(held.map(|held| (held.lease.token, held.lease.task)));
         }
+        let held = keys.into_iter().filter_map(|key| self.ledger.remove(key));
+        self.overflow.extend(held.map(|held| (held.lease.token, held.lease.task)));
         self.claim_wanted = true;
     }
 

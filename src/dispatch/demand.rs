@@ -41,7 +41,7 @@ impl Dispatcher {
         for lane in self.ring.iter().chain(&self.at_share).map(|index| &self.lanes[*index]) {
             waiting += lane.queue.len();
             let head = lane.queue.front().and_then(|key| self.ledger.get(*key));
-            let waited = head.map_or(Duration::ZERO, |held| held.waited(now, wall));
+            let waited = head.map_or(Duration::ZERO, |held| held.age(now, wall));
             let runnable = lane.runnable_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
             oldest = oldest.max(waited.min(runnable));
         }
@@ -58,7 +58,7 @@ impl Dispatcher {
         for (_, lane) in &self.lanes {
             let shown = &lane.tally.lanes;
             let oldest =
-                lane.queue.front().and_then(|key| self.ledger.get(*key)).map_or(Duration::ZERO, |held| held.waited(now, wall));
+                lane.queue.front().and_then(|key| self.ledger.get(*key)).map_or(Duration::ZERO, |held| held.age(now, wall));
             shown.waiting.fetch_add(lane.queue.len() as u64, Relaxed);
             shown.oldest_ms.fetch_max(oldest.as_millis() as u64, Relaxed);
             shown.limit.fetch_max(lane.gate.limit() as u64, Relaxed);
@@ -76,8 +76,11 @@ impl Dispatcher {
         let lane = self.lanes.get(held.lane)?;
         Some(Place::Queued {
             lane: lane.key.clone(),
-            before: lane.queue.iter().take_while(|queued| **queued != key).count(),
-            parked: lane.gate.bar(now, held.begun).map(|bar| parked(bar, now)),
+            before: if held.aside.is_some() { 0 } else { lane.queue.iter().take_while(|queued| **queued != key).count() },
+            parked: match held.aside {
+                Some(until) => Some(Parked { by: ParkedBy::Recipient, left: Some(until.saturating_duration_since(now)) }),
+                None => lane.gate.bar(now, held.begun).map(|bar| parked(bar, now)),
+            },
             limit: lane.at_limit.then(|| lane.gate.limit()),
         })
     }

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Command, Replies,
+    allowance::Aside,
     beginnings::{Beginning, Begun},
     claims::Answer,
     lane::Lane,
@@ -27,6 +28,7 @@ use crate::{
     clock::Clock,
     config::PoolConfig,
     failpoint::failpoint,
+    policy::Windows,
     pool::{PoolEvent, Roster},
     routing::SharedDirectory,
     shutdown::Scope,
@@ -60,6 +62,10 @@ pub struct Dispatcher {
     /// Lanes that have their share of the slots and would take more; some may not any more.
     pub(super) at_share: Vec<usize>,
     pub(super) parked: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Tasks that wait for their recipients.
+    pub(super) aside: BinaryHeap<Aside>,
+    /// Limits that several platforms share.
+    pub(super) accounts: HashMap<Arc<str>, Windows, RandomState>,
     /// Until when whole platforms rest: lanes that are made later rest with them.
     pub(super) platform_rests: HashMap<PlatformName, Instant>,
     /// Platforms of which a person said that nothing is to be sent.
@@ -137,6 +143,8 @@ impl Dispatcher {
             ring: VecDeque::new(),
             at_share: Vec::new(),
             parked: BinaryHeap::new(),
+            aside: BinaryHeap::new(),
+            accounts: HashMap::default(),
             platform_rests: HashMap::new(),
             paused: HashSet::new(),
             ledger: Ledger::default(),
@@ -254,7 +262,8 @@ impl Dispatcher {
     /// Wakes at the earliest moment a parked lane may go on or a stored task becomes due.
     fn set_timer(&mut self) {
         let parked = self.parked.peek().map(|Reverse((until, _))| *until);
-        let deadline = parked.into_iter().chain(self.next_due).min();
+        let aside = self.aside.peek().map(|Reverse((until, ..))| *until);
+        let deadline = parked.into_iter().chain(aside).chain(self.next_due).min();
         let Some(deadline) = deadline.filter(|_| !self.draining) else {
             self.timer = None;
             return;

@@ -123,6 +123,11 @@ impl Gate {
         Ok(())
     }
 
+    /// Its account lets nothing more go before `until`.
+    pub fn limited_until(&mut self, until: Instant) {
+        self.limited_until = Some(until);
+    }
+
     /// Sends per second that it was found to be let through, if it keeps to that.
     pub fn learned_rate(&self) -> Option<f64> {
         self.pace.rate()

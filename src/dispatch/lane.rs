@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::gate::Gate;
+use super::{gate::Gate, recipients::Recipients};
 use crate::{
     clock::Clock,
     config::{DeliveryConfig, OnAmbiguous, RateWindow},
@@ -59,6 +59,12 @@ pub struct Lane {
     pub parked_until: Option<Instant>,
     /// Whether it may send.
     pub gate: Gate,
+    /// How fast each of its recipients may be sent to.
+    pub recipients: Recipients,
+    /// Its tasks that are set aside for their recipients.
+    pub aside: usize,
+    /// The account whose limit it shares with others.
+    pub account: Option<Arc<str>>,
     held_max: usize,
     lingers_until: Option<Instant>,
     /// Since when nothing but a worker was missing for its first task to be sent; `None` while something else was.
@@ -104,7 +110,12 @@ impl Lane {
         let gate = Gate::new(&entry.delivery, entry.capabilities.batch_max.min(batch_size), clock);
         let hash = stable_hash(&key);
         let (queue, in_flight, held_max) = (VecDeque::new(), 0, held_max(&entry.delivery));
+        let recipients = Recipients::new(&entry.delivery.recipient_rate_limit);
+        let account = Some(&*entry.delivery.account).filter(|name| !name.is_empty()).map(Arc::from);
         Self {
+            recipients,
+            aside: 0,
+            account,
             hash,
             key,
             entry,
@@ -181,8 +192,9 @@ impl Lane {
 
     /// Whether nothing is known of it that would be missed: it has long had nothing to do, longer than its rate limits look back.
     pub fn is_forgettable(&self, now: Instant) -> bool {
-        let looks_back = self.entry.delivery.rate_limit.iter().map(|window| window.per).max().unwrap_or_default();
-        let is_idle = self.queue.is_empty() && self.in_flight == 0 && self.beginning == 0 && !self.backlog && !self.in_ring;
+        let DeliveryConfig { rate_limit, recipient_rate_limit, .. } = &self.entry.delivery;
+        let looks_back = rate_limit.iter().chain(recipient_rate_limit).map(|window| window.per).max().unwrap_or_default();
+        let is_idle = self.held() == 0 && self.beginning == 0 && !self.backlog && !self.in_ring;
         is_idle
             && self.parked_until.is_none()
             && self.gate.is_as_new(now)
@@ -199,7 +211,7 @@ impl Lane {
         if self.is_resting(now) {
             return 0;
         }
-        let held = self.queue.len() + self.in_flight;
+        let held = self.held();
         let room = self.held_max.saturating_sub(held);
         match self.gate.breaker() {
             BreakerState::Closed => room,
@@ -207,9 +219,19 @@ impl Lane {
         }
     }
 
+    /// Its tasks here, wherever they are.
+    fn held(&self) -> usize {
+        self.queue.len() + self.aside + self.in_flight
+    }
+
     /// Whether it holds as many tasks as it may.
     pub fn is_full(&self) -> bool {
-        self.queue.len() + self.in_flight >= self.held_max
+        self.held() >= self.held_max
+    }
+
+    /// Whether no more of its tasks may be set aside: the others need room too.
+    pub fn is_aside_full(&self) -> bool {
+        self.aside >= self.held_max / 2
     }
 
     /// Whether it should be refilled from the store.

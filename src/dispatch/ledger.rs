@@ -21,13 +21,17 @@ pub struct Held {
     pub probe: bool,
     /// Whether it must not be tried again.
     pub cancelled: bool,
+    /// Until when it is set aside for its recipient, if it is.
+    pub aside: Option<Instant>,
+    /// Whether it was, and had its time.
+    pub waited: bool,
     /// Whether it is written down that sending it begins; asked where it must not be sent twice.
     pub begun: bool,
 }
 
 impl Held {
     /// How long it could have been sent by now: since it was accepted or due; of a retry only what this process knows.
-    pub fn waited(&self, now: Instant, wall: SystemTime) -> Duration {
+    pub fn age(&self, now: Instant, wall: SystemTime) -> Duration {
         let held = now.saturating_duration_since(self.since);
         if self.lease.tries > 0 {
             return held;
@@ -47,7 +51,17 @@ pub struct Ledger {
 impl Ledger {
     /// Writes a task in, queued on `lane`.
     pub fn insert(&mut self, lease: Lease, lane: usize, now: Instant) -> usize {
-        self.held.insert(Held { lease, lane, with: None, since: now, probe: false, cancelled: false, begun: false })
+        self.held.insert(Held {
+            lease,
+            lane,
+            with: None,
+            since: now,
+            probe: false,
+            cancelled: false,
+            aside: None,
+            waited: false,
+            begun: false,
+        })
     }
 
     /// A held task.

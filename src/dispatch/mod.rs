@@ -14,14 +14,17 @@
 //! | `beginnings` | what must not be sent twice: that it begins is written down first |
 //! | `outcomes` | taking outcomes in: verdicts, lost workers |
 //! | `parking` | lanes that may not send: rests, breakers, what a person said |
+//! | `allowance` | taking in what limits allow, and setting aside whoever waits for his recipient |
 //! | `claims` | how much is claimed from the store, and when |
 //! | `demand` | what is told of waiting tasks: to the scaler, on the board, and of a single one |
 //! | `gate` | whether a lane may send now: its limits, its breaker, what it was told |
 //! | `lane` | [`Lane`](lane::Lane): one road, its queue and its limits |
+//! | `recipients` | how fast each recipient of a lane may be sent to |
 //! | `ledger` | every task this process holds |
 //! | `settler` | writes outcomes in groups, then tells events and waiting callers |
 //! | `replies`, `slot` | the callers that wait for an outcome, and a value that comes once |
 
+mod allowance;
 mod beginnings;
 mod claims;
 mod command;
@@ -33,6 +36,7 @@ mod ledger;
 mod outcomes;
 mod parking;
 mod parts;
+mod recipients;
 mod replies;
 mod settler;
 mod slot;

@@ -87,6 +87,7 @@ impl Dispatcher {
         }
         match &done.result {
             Ok(receipt) => self.rest(held.lane, receipt.rest, LimitScope::Lane, now),
+            Err(error) if error.scope() == LimitScope::Target => self.rest_recipient(&held, asked_to_wait(error), now),
             Err(error) => self.rest(held.lane, asked_to_wait(error), error.scope(), now),
         }
         self.learn_from(&held, &done, now);

@@ -33,12 +33,13 @@ pub enum LaneOrder {
 impl Dispatcher {
     /// Lets a lane, or all lanes of its platform, rest as long as the platform asked for.
     pub(super) fn rest(&mut self, index: usize, asked: Option<Duration>, scope: LimitScope, now: Instant) {
-        let Some(wait) = asked.filter(|_| scope != LimitScope::Target) else { return };
-        let wait = wait.min(self.lanes[index].entry.delivery.retry_after_max);
+        let lane = &self.lanes[index];
+        let Some(wait) = asked.map(|wait| wait.min(lane.entry.delivery.retry_after_max)) else { return };
         let Some(until) = now.checked_add(wait) else { return };
-        let resting = self.lanes_within(index, scope);
-        if scope == LimitScope::Platform {
-            let platform = self.lanes[index].key.platform.clone();
+        let platforms = if scope == LimitScope::Platform { self.platforms_with(index) } else { Vec::new() };
+        let mut resting = vec![index];
+        for platform in platforms {
+            resting.extend(self.lanes_of(&platform));
             let rests = self.platform_rests.entry(platform).or_insert(until);
             *rests = until.max(*rests);
         }
@@ -49,6 +50,27 @@ impl Dispatcher {
                 self.events.publish(|| (None, EventKind::LaneParked { lane: key, wait }));
             }
         }
+    }
+
+    /// Lets the recipient of a task rest as long as the platform asked for.
+    pub(super) fn rest_recipient(&mut self, held: &Held, asked: Option<Duration>, now: Instant) {
+        let lane = &mut self.lanes[held.lane];
+        let (Some(wait), Some(recipient)) = (asked, &held.lease.task.recipient) else { return };
+        if let Some(until) = now.checked_add(wait.min(lane.entry.delivery.retry_after_max)) {
+            lane.recipients.rest(recipient, until, now);
+        }
+    }
+
+    /// The platform of a lane, and all that share its account.
+    fn platforms_with(&self, index: usize) -> Vec<PlatformName> {
+        let lane = &self.lanes[index];
+        let directory = self.directory.load();
+        let account = |name: &PlatformName| {
+            let entry = directory.platforms.get(name).filter(|_| lane.account.is_some());
+            entry.is_some_and(|entry| Some(&*entry.delivery.account) == lane.account.as_deref())
+        };
+        let all = directory.platforms.keys().filter(|name| **name == lane.key.platform || account(name));
+        all.cloned().collect()
     }
 
     /// Ends what has expired, or may wait here no longer, on a lane that may not send before `until`; returns when the lane is to be looked at next.

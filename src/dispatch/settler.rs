@@ -113,8 +113,11 @@ impl Desk {
                 continue;
             }
             self.count(settlement, wall, &mut tally);
-            log(settlement);
-            self.events.publish(|| (Some(task.head.correlation_id()), event(settlement)));
+            // What only waits for its recipient has nothing to tell.
+            if settlement.attempt.is_some() || !matches!(settlement.disposition, Disposition::Retry { .. }) {
+                log(settlement);
+                self.events.publish(|| (Some(task.head.correlation_id()), event(settlement)));
+            }
             if let Settled::Finished(outcome) = settled {
                 self.replies.resolve(outcome);
             }

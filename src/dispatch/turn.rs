@@ -6,11 +6,12 @@ use std::{
 };
 
 use super::{
+    allowance::Refusal,
     dispatcher::Dispatcher,
     lane::{BatchLimits, Lane, Readiness},
 };
 use crate::{
-    policy::gone,
+    policy::{Windows, gone},
     pool::{Batch, Item, Job},
     store::{Lease, Settlement},
     task::{Disposition, StepReason, TaskId},
@@ -48,7 +49,11 @@ impl Dispatcher {
         if let Some(index) = self.lane_of.get(key) {
             return Some(*index);
         }
-        let entry = self.directory.load().platforms.get(&key.platform)?.clone();
+        let directory = self.directory.load();
+        let entry = directory.platforms.get(&key.platform)?.clone();
+        if let Some((name, limit)) = directory.accounts.get_key_value(&*entry.delivery.account) {
+            self.accounts.entry((**name).into()).or_insert_with(|| Windows::new(limit, self.now));
+        }
         let tally = self.board.platform(&key.platform);
         let index = self.lanes.insert(Lane::new(key.clone(), entry, tally, self.config.batch_size, self.clock.clone()));
         self.lanes[index].gate.paused = self.paused.contains(&key.platform);
@@ -75,6 +80,7 @@ impl Dispatcher {
         let now = self.clock.now();
         self.now = now;
         self.unpark(now);
+        self.call_back(now);
         if self.shared.as_ref().is_some_and(|shared| shared.lease.left(now).is_zero()) {
             self.unload_lapsed();
         }
@@ -184,12 +190,16 @@ impl Dispatcher {
                 break;
             } else if let Some(disposition) = held.lease.task.ending(wall) {
                 self.end_queued(key, disposition);
-            } else if let Err(until) = lane.gate.take_allowance(self.now) {
-                lane.queue.push_front(key);
-                self.park(index, until);
-                break;
-            } else {
-                keys.push(key);
+                continue;
+            }
+            match self.allow(index, key, wall) {
+                Ok(()) => keys.push(key),
+                Err(Refusal::Recipient(until)) => self.set_aside(index, key, until, wall),
+                Err(Refusal::Lane(until)) => {
+                    self.lanes[index].queue.push_front(key);
+                    self.park(index, until);
+                    break;
+                }
             }
         }
         keys
@@ -240,6 +250,9 @@ impl Dispatcher {
     /// Ends a task that was taken off its lane's queue, without an attempt.
     pub(super) fn end_queued(&mut self, key: usize, disposition: Disposition) {
         if let Some(held) = self.ledger.remove(key) {
+            if held.aside.is_some() {
+                self.lanes[held.lane].aside -= 1;
+            }
             self.end_unsent(&held.lease, disposition);
             self.claim_wanted |= self.lanes[held.lane].wants_more(self.clock.now());
         }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Accounts, Config, DeliveryConfig, OnUnauthorized, PoolConfig, StoreConfig, StoreKind},
+    config::{Accounts, Config, DeliveryConfig, OnUnauthorized, PoolConfig, RateWindow, StoreConfig, StoreKind},
     routing::SharedDirectory,
     store::Store,
 };
@@ -42,6 +42,7 @@ pub struct HubBuilder {
     pub(super) ready: Vec<(String, Arc<dyn Platform>, Option<DeliveryConfig>)>,
     pub(super) groups: Vec<(String, Vec<String>)>,
     pub(super) routes: Vec<(String, Vec<String>, Duration)>,
+    pub(super) account_limits: Vec<(String, Vec<RateWindow>)>,
     store: Option<Arc<dyn Store>>,
     clock: Option<Arc<dyn Clock>>,
     transport: Option<Arc<dyn Transport>>,
@@ -63,6 +64,7 @@ impl Default for HubBuilder {
             ready: Vec::new(),
             groups: Vec::new(),
             routes: Vec::new(),
+            account_limits: Vec::new(),
             store: None,
             clock: None,
             transport: None,
@@ -123,6 +125,13 @@ impl HubBuilder {
         step_timeout: Duration,
     ) -> Self {
         self.routes.push((name.into(), chain.into_iter().map(Into::into).collect(), step_timeout));
+        self
+    }
+
+    /// Adds an account: platforms whose [`DeliveryConfig::account`] names it keep this rate limit together.
+    #[must_use]
+    pub fn account(mut self, name: impl Into<String>, rate_limit: impl IntoIterator<Item = RateWindow>) -> Self {
+        self.account_limits.push((name.into(), rate_limit.into_iter().collect()));
         self
     }
 

@@ -14,8 +14,12 @@ use crate::{
 impl HubBuilder {
     /// What there is to send to, as it is told.
     pub(super) fn directory(&self, registry: &Registry, parts: &PartsSource) -> Result<Directory, StartError> {
-        let mut directory =
-            Directory { groups: self.config.groups.clone(), routes: self.config.routes.clone(), ..Directory::default() };
+        let mut directory = Directory {
+            groups: self.config.groups.clone(),
+            routes: self.config.routes.clone(),
+            accounts: self.config.accounts.iter().map(|(name, account)| (name.clone(), account.rate_limit.clone())).collect(),
+            ..Directory::default()
+        };
         for (name, config) in &self.config.platforms {
             let platform = match self.accounts.get(name) {
                 Some(platform) => Ok(platform.clone()),
@@ -43,6 +47,11 @@ impl HubBuilder {
         directory.groups.extend(self.parsed_groups()?);
         for (name, chain, step_timeout) in &self.routes {
             directory.routes.insert(name.as_str().into(), route(name, chain, *step_timeout)?);
+        }
+        directory.accounts.extend(self.account_limits.iter().map(|(name, limit)| (name.as_str().into(), limit.clone())));
+        let mut named = directory.platforms.values().map(|entry| &entry.delivery.account);
+        if let Some(name) = named.find(|name| !name.is_empty() && !directory.accounts.contains_key(*name)) {
+            return Err(StartError::Invalid(format!("unknown account `{name}`, add it with `HubBuilder::account`")));
         }
         if let Some(name) = directory.routes.keys().find(|name| directory.groups.contains_key(*name)) {
             return Err(StartError::Invalid(format!("`{name}` is a group and a route: `@{name}` can mean one of them only")));

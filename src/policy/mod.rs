@@ -10,6 +10,7 @@
 //! | `concurrency` | how many sends a lane may have under way |
 //! | `pace` | the rate a platform lets through that keeps refusing |
 //! | `rate_limit`, `window` | whether a lane may send now, and if not, when |
+//! | `windows` | the same of limits that are asked beside it: a recipient's, an account's |
 
 mod backoff;
 mod breaker;
@@ -20,6 +21,7 @@ mod pace;
 mod rate_limit;
 mod retry;
 mod window;
+mod windows;
 
 pub use backoff::full_jitter;
 pub use breaker::{Breaker, Sign, probe_wait_max};
@@ -29,3 +31,4 @@ pub use onward::{Standing, gone, onward};
 pub use pace::Pace;
 pub use rate_limit::RateLimiter;
 pub use retry::{Judgement, judge};
+pub use windows::Windows;

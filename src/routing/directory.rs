@@ -14,7 +14,7 @@ use notifyhub_platforms::{
 };
 
 use crate::{
-    config::{DeliveryConfig, RouteConfig},
+    config::{DeliveryConfig, RateWindow, RouteConfig},
     task::{PlatformName, Target},
 };
 
@@ -49,6 +49,8 @@ pub struct Directory {
     pub platforms: HashMap<PlatformName, Arc<PlatformEntry>, RandomState>,
     /// By name.
     pub groups: BTreeMap<Box<str>, Vec<Target>>,
+    /// Limits that platforms share, by the account's name.
+    pub accounts: BTreeMap<Box<str>, Vec<RateWindow>>,
     /// By name; none has the name of a group.
     pub routes: BTreeMap<Box<str>, RouteConfig>,
     /// Platforms that came as URLs, by URL.

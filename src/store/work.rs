@@ -61,7 +61,7 @@ pub enum Enqueued {
 }
 
 /// Proof of one claim of one task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaseToken(pub u64);
 
 /// A claimed task.

@@ -60,4 +60,6 @@ pub enum ParkedBy {
     RateLimit,
     /// The rate that it was found to be let through is used up.
     LearnedRate,
+    /// One recipient may not be sent to yet; the others of the lane may.
+    Recipient,
 }

@@ -192,3 +192,19 @@ fn a_route_is_read_and_its_steps_must_exist() {
     let wrong = given(&[&text.replace("ops:b", "opps")], &[]).mistakes();
     assert_eq!(wrong, ["a.toml:7:19: `routes.critical.chain[1]`: unknown platform `opps`, did you mean `ops`?"]);
 }
+
+#[test]
+fn an_account_is_named_as_it_is_configured() {
+    let text = "[delivery]\naccount = \"amce\"\n[accounts.acme]\nrate_limit = [\"5/2s\", \"30/min\"]\n\
+                [platforms.ops]\ntype = \"bell\"\nurl = \"x\"\naccount = \"other\"\nrecipient_rate_limit = \"1/s\"\n[platforms.too]\ntype = \"bell\"\nurl = \"x\"\n";
+    let wrong = [
+        "a.toml:2:1: `delivery.account`: unknown account `amce`, did you mean `acme`?",
+        "a.toml:8:1: `platforms.ops.account`: unknown account `other`, expected one of: acme",
+    ];
+    assert_eq!(given(&[text], &[]).mistakes(), wrong);
+    let config = given(&[&text.replace("amce", "acme").replace("other", "acme")], &[]).load().config;
+    assert_eq!(config.accounts["acme"].rate_limit.len(), 2);
+    let delivery = &config.platforms["too"].delivery;
+    assert_eq!((&*delivery.account, delivery.recipient_rate_limit.len()), ("acme", 0));
+    assert_eq!(config.platforms["ops"].delivery.recipient_rate_limit.len(), 1);
+}

@@ -9,6 +9,7 @@ mod draining;
 mod gated_store;
 mod lanes;
 mod lifecycle;
+mod limits;
 mod routes;
 mod workers;
 

@@ -1,0 +1,110 @@
+//! A limit that others hold beside it: whether one may go is asked before it is taken, so that what one limit refuses uses up
+//! nothing of another.
+
+use std::time::{Duration, Instant};
+
+use super::window::Window;
+use crate::config::RateWindow;
+
+/// What a limit may catch up, for timers ring late.
+const SLIP: Duration = Duration::from_millis(10);
+
+/// Windows that all hold: those that are told, and for each the even pace or burst it asks for.
+#[derive(Debug)]
+pub struct Windows {
+    all: Vec<Window>,
+    start: Instant,
+}
+
+impl Windows {
+    /// Nothing was sent yet. No windows: no limit.
+    pub fn new(windows: &[RateWindow], now: Instant) -> Self {
+        let mut all = Vec::with_capacity(2 * windows.len());
+        for RateWindow { count, per, burst } in windows {
+            let caught_up = SLIP.as_nanos() * u128::from(count.get()) / per.as_nanos().max(1);
+            let burst = burst.get().max(u32::try_from(caught_up).unwrap_or(u32::MAX)).min(count.get());
+            if burst < count.get() {
+                all.push(Window::new(burst.into(), per.mul_f64(f64::from(burst) / f64::from(count.get()))));
+            }
+            if burst > 1 {
+                all.push(Window::new(count.get().into(), *per));
+            }
+            if burst == 1 && count.get() == 1 {
+                all.push(Window::new(1, *per));
+            }
+        }
+        Self { all, start: now }
+    }
+
+    /// Until when nothing more may go, if so.
+    pub fn wait(&mut self, now: Instant) -> Option<Instant> {
+        let since = now.saturating_duration_since(self.start);
+        self.all.iter_mut().filter_map(|window| window.wait(since)).max().map(|until| self.start + until)
+    }
+
+    /// One goes now.
+    pub fn take(&mut self, now: Instant) {
+        let since = now.saturating_duration_since(self.start);
+        self.all.iter_mut().for_each(|window| window.take(since));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::{Clock, SystemClock};
+
+    fn window(count: u32, per_ms: u64, burst: u32) -> RateWindow {
+        let number = |n| NonZeroU32::new(n).expect("not zero");
+        RateWindow { count: number(count), per: Duration::from_millis(per_ms), burst: number(burst) }
+    }
+
+    /// Sends as fast as allowed for `span`, and returns the moments.
+    fn send_times(windows: &[RateWindow], span: Duration) -> Vec<Duration> {
+        let start = SystemClock.now();
+        let (mut limit, mut now, mut times) = (Windows::new(windows, start), start, Vec::new());
+        while now < start + span {
+            match limit.wait(now) {
+                Some(until) => now = until,
+                None => {
+                    limit.take(now);
+                    times.push(now - start);
+                }
+            }
+        }
+        times
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+        #[test]
+        fn no_window_ever_holds_more_than_its_limit_and_nearly_all_of_it_goes(
+            a in 1u32..20, a_ms in 100u64..3_000, a_burst in 1u32..20, b in 1u32..600, b_ms in 100u64..10_000, b_burst in 1u32..600
+        ) {
+            let windows = [window(a, a_ms, a_burst.min(a)), window(b, b_ms, b_burst.min(b))];
+            let span = Duration::from_secs(20);
+            let times = send_times(&windows, span);
+            for window in windows {
+                let most = (0..times.len()).map(|i| times[i..].iter().take_while(|time| **time < times[i] + window.per).count());
+                prop_assert!(most.max().unwrap_or(0) <= window.count.get() as usize);
+            }
+            let allowed = windows.iter().map(|window| span.as_secs_f64() / window.per.as_secs_f64() * f64::from(window.count.get()));
+            let slowest = allowed.fold(f64::INFINITY, f64::min);
+            prop_assert!(times.len() as f64 >= 0.8 * slowest - 1.0, "{} of {slowest}", times.len());
+        }
+    }
+
+    #[test]
+    fn what_is_asked_and_not_taken_uses_up_nothing() {
+        let now = SystemClock.now();
+        let mut limit = Windows::new(&[window(1, 1_000, 1)], now);
+        assert!((0..10).all(|_| limit.wait(now).is_none()));
+        limit.take(now);
+        assert!(limit.wait(now).is_some_and(|until| until >= now + Duration::from_secs(1)));
+        assert!((0..1000).all(|_| Windows::new(&[], now).wait(now).is_none()));
+    }
+}
