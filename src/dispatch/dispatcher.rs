@@ -21,6 +21,7 @@ use super::{
     claims::Answer,
     lane::Lane,
     ledger::Ledger,
+    owners::OwnersAnswer,
     parts::{DispatcherParts, Learn},
     settler::{Desk, Settler},
 };
@@ -32,7 +33,7 @@ use crate::{
     pool::{PoolEvent, Roster},
     routing::SharedDirectory,
     shutdown::Scope,
-    store::{ArrivalReceiver, Lease, LeaseToken, Shared},
+    store::{ArrivalReceiver, Lease, LeaseToken, Limit, Shared},
     task::{LaneKey, PlatformName, Task},
     telemetry::{Board, EventBus},
 };
@@ -83,13 +84,15 @@ pub struct Dispatcher {
     pub(super) overflow: Vec<(LeaseToken, Arc<Task>)>,
     pub(super) next_due: Option<Instant>,
     pub(super) to_begin: Vec<Beginning>,
+    pub(super) limits_wanted: HashMap<Arc<str>, Limit>,
+    owners: Option<BoxFuture<'static, OwnersAnswer>>,
     beginning: Option<BoxFuture<'static, Begun>>,
-    settling: FuturesUnordered<BoxFuture<'static, ()>>,
+    pub(super) settling: FuturesUnordered<BoxFuture<'static, ()>>,
     claiming: Option<BoxFuture<'static, Answer>>,
     /// Until when the store is asked for nothing, since it failed.
     pub(super) store_rests: Option<Instant>,
-    timer: Option<(Instant, BoxFuture<'static, ()>)>,
-    draining: bool,
+    pub(super) timer: Option<(Instant, BoxFuture<'static, ()>)>,
+    pub(super) draining: bool,
     fresh_ended: bool,
 }
 
@@ -101,6 +104,7 @@ enum Input {
     Settled,
     Claimed(Answer),
     Begun(Begun),
+    Owners(OwnersAnswer),
     Command(Command),
     Bell,
     Timer,
@@ -154,6 +158,8 @@ impl Dispatcher {
             overflow: Vec::new(),
             next_due: None,
             to_begin: Vec::new(),
+            limits_wanted: HashMap::new(),
+            owners: None,
             beginning: None,
             settling: FuturesUnordered::new(),
             claiming: None,
@@ -188,6 +194,10 @@ impl Dispatcher {
                     self.beginning = None;
                     self.take_begun(begun);
                 }
+                Input::Owners(answer) => {
+                    self.owners = None;
+                    self.take_owners(answer);
+                }
                 Input::Command(command) => self.obey(command),
                 Input::Bell => self.claim_wanted = true,
                 Input::Timer => self.timer = None,
@@ -206,6 +216,7 @@ impl Dispatcher {
     ) -> Input {
         self.set_timer();
         let (beginning, claiming, timer) = (self.beginning.as_mut(), self.claiming.as_mut(), self.timer.as_mut());
+        let owners = self.owners.as_mut();
         tokio::select! {
             biased;
             1.. = self.reports.recv_many(reports, MESSAGES_PER_TURN_MAX) => Input::Reports,
@@ -214,6 +225,7 @@ impl Dispatcher {
             }
             Some(()) = self.settling.next() => Input::Settled,
             Some(begun) = maybe(beginning) => Input::Begun(begun),
+            Some(answer) = maybe(owners) => Input::Owners(answer),
             Some(claimed) = maybe(claiming) => Input::Claimed(claimed),
             Some(command) = self.commands.recv() => Input::Command(command),
             Ok(()) = self.arrivals.bell.changed() => Input::Bell,
@@ -234,6 +246,9 @@ impl Dispatcher {
         if self.beginning.is_none() {
             self.beginning = self.begin_sending();
         }
+        if self.owners.is_none() && !self.draining {
+            self.owners = self.ask_owners();
+        }
         if self.draining {
             self.release_queued().await;
         } else if self.claiming.is_none() {
@@ -244,6 +259,7 @@ impl Dispatcher {
     /// Gives nothing more out, and takes in only what the store has handed over already: it is leased to this process.
     fn drain(&mut self) {
         self.draining = true;
+        self.disown_all();
         failpoint!("shutdown.drain");
         self.arrivals.close();
     }
@@ -257,21 +273,6 @@ impl Dispatcher {
             && self.claiming.is_none()
             && self.beginning.is_none()
             && self.settler.is_empty()
-    }
-
-    /// Wakes at the earliest moment a parked lane may go on or a stored task becomes due.
-    fn set_timer(&mut self) {
-        let parked = self.parked.peek().map(|Reverse((until, _))| *until);
-        let aside = self.aside.peek().map(|Reverse((until, ..))| *until);
-        let deadline = parked.into_iter().chain(aside).chain(self.next_due).min();
-        let Some(deadline) = deadline.filter(|_| !self.draining) else {
-            self.timer = None;
-            return;
-        };
-        if self.timer.as_ref().is_none_or(|(set, _)| *set != deadline) {
-            let clock = self.clock.clone();
-            self.timer = Some((deadline, Box::pin(async move { clock.sleep_until(deadline).await })));
-        }
     }
 }
 

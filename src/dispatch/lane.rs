@@ -7,12 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{gate::Gate, recipients::Recipients};
+use super::{gate::Gate, owners::Owner, recipients::Recipients};
 use crate::{
     clock::Clock,
     config::{DeliveryConfig, OnAmbiguous, RateWindow},
     event::BreakerState,
     routing::PlatformEntry,
+    store::Limit,
     task::LaneKey,
     telemetry::PlatformTally,
 };
@@ -63,6 +64,10 @@ pub struct Lane {
     pub recipients: Recipients,
     /// Its tasks that are set aside for their recipients.
     pub aside: usize,
+    /// Its limit, where others share the store and it is to hold for all of them.
+    pub limit: Option<Limit>,
+    /// Which of them keeps it.
+    pub owner: Owner,
     /// The account whose limit it shares with others.
     pub account: Option<Arc<str>>,
     held_max: usize,
@@ -115,6 +120,8 @@ impl Lane {
         Self {
             recipients,
             aside: 0,
+            limit: None,
+            owner: Owner::Unknown,
             account,
             hash,
             key,
@@ -208,7 +215,7 @@ impl Lane {
 
     /// How many more tasks it can take, queued and in flight together.
     pub fn credit(&self, now: Instant) -> usize {
-        if self.is_resting(now) {
+        if self.is_resting(now) || matches!(self.owner, Owner::Elsewhere(_)) {
             return 0;
         }
         let held = self.held();

@@ -15,6 +15,7 @@
 //! | `outcomes` | taking outcomes in: verdicts, lost workers |
 //! | `parking` | lanes that may not send: rests, breakers, what a person said |
 //! | `allowance` | taking in what limits allow, and setting aside whoever waits for his recipient |
+//! | `owners` | which node sends where a limit holds for all of them |
 //! | `claims` | how much is claimed from the store, and when |
 //! | `demand` | what is told of waiting tasks: to the scaler, on the board, and of a single one |
 //! | `gate` | whether a lane may send now: its limits, its breaker, what it was told |
@@ -34,6 +35,7 @@ mod gate;
 mod lane;
 mod ledger;
 mod outcomes;
+mod owners;
 mod parking;
 mod parts;
 mod recipients;

@@ -113,6 +113,7 @@ impl Dispatcher {
             // It may have come back earlier, or be forgotten.
             let Some(lane) = self.lanes.get_mut(index).filter(|lane| lane.parked_until == Some(until)) else { continue };
             lane.parked_until = None;
+            self.ask_owner(index, now);
             self.look(index, now);
             let lane = &mut self.lanes[index];
             self.claim_wanted |= lane.wants_more(now);
@@ -124,6 +125,21 @@ impl Dispatcher {
         if self.next_due.is_some_and(|due| due <= now) {
             self.next_due = None;
             self.claim_wanted = true;
+        }
+    }
+
+    /// Wakes at the earliest moment a parked lane may go on, a task is to be called back, or a stored one becomes due.
+    pub(super) fn set_timer(&mut self) {
+        let parked = self.parked.peek().map(|Reverse((until, _))| *until);
+        let aside = self.aside.peek().map(|Reverse((until, ..))| *until);
+        let deadline = parked.into_iter().chain(aside).chain(self.next_due).min();
+        let Some(deadline) = deadline.filter(|_| !self.draining) else {
+            self.timer = None;
+            return;
+        };
+        if self.timer.as_ref().is_none_or(|(set, _)| *set != deadline) {
+            let clock = self.clock.clone();
+            self.timer = Some((deadline, Box::pin(async move { clock.sleep_until(deadline).await })));
         }
     }
 

@@ -9,6 +9,7 @@ use super::{
     allowance::Refusal,
     dispatcher::Dispatcher,
     lane::{BatchLimits, Lane, Readiness},
+    owners::{Owner, limit_of},
 };
 use crate::{
     policy::{Windows, gone},
@@ -34,7 +35,8 @@ impl Dispatcher {
             self.end_unsent(&lease, Disposition::NextStep(StepReason::Open));
             return;
         }
-        if self.lanes[index].is_full() {
+        if self.lanes[index].is_full() || matches!(self.lanes[index].owner, Owner::Elsewhere(_)) {
+            self.lanes[index].backlog = true;
             self.overflow.push((lease.token, lease.task));
             return;
         }
@@ -55,7 +57,11 @@ impl Dispatcher {
             self.accounts.entry((**name).into()).or_insert_with(|| Windows::new(limit, self.now));
         }
         let tally = self.board.platform(&key.platform);
-        let index = self.lanes.insert(Lane::new(key.clone(), entry, tally, self.config.batch_size, self.clock.clone()));
+        let index = self.lanes.insert(Lane::new(key.clone(), entry.clone(), tally, self.config.batch_size, self.clock.clone()));
+        if self.shared.is_some() {
+            let account = directory.accounts.get(&*entry.delivery.account).map(Vec::as_slice).unwrap_or_default();
+            self.lanes[index].limit = limit_of(key, &entry.delivery, account);
+        }
         self.lanes[index].gate.paused = self.paused.contains(&key.platform);
         if let Some(until) = self.platform_rests.get(&key.platform).copied() {
             self.lanes[index].gate.rest_until(until);
@@ -100,8 +106,11 @@ impl Dispatcher {
             }
             let has_begun = self.has_begun(index);
             self.look(index, now);
+            self.lanes[index].in_ring = false;
+            if !self.owns(index, now) {
+                continue;
+            }
             let lane = &mut self.lanes[index];
-            lane.in_ring = false;
             let limits = BatchLimits { batch_size: self.config.batch_size.min(room), linger: self.config.linger, share };
             match lane.readiness(now, limits, has_begun) {
                 Readiness::Ready(count) => {
@@ -233,6 +242,7 @@ impl Dispatcher {
             let lane = &mut self.lanes[index];
             let queue = std::mem::take(&mut lane.queue);
             self.lane_of.remove(&lane.key);
+            self.disown(index);
             for key in queue {
                 self.end_gone(key);
             }

@@ -30,7 +30,11 @@ mod rank;
 mod sqlite;
 mod work;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -47,8 +51,8 @@ pub use sqlite::{Inspection, SqliteOptions, SqliteStore, backup, inspect};
 pub use tokio_postgres;
 
 pub use work::{
-    Cancelled, Claimed, Counts, Credits, Enqueued, Keys, Lease, LeaseToken, Released, Settled, Settlement, Submission,
-    UrlPlatform,
+    Cancelled, Claimed, Counts, Credits, Enqueued, Keys, Lease, LeaseToken, Limit, Owned, Released, Settled, Settlement,
+    Submission, UrlPlatform,
 };
 
 use crate::{
@@ -81,6 +85,8 @@ pub struct Shared {
     pub node: Arc<str>,
     /// Until when what it has claimed may be sent: later others may have it.
     pub lease: Deadline,
+    /// Counts how often that was over before it was moved ahead: what the process owned before may be another's.
+    pub epoch: Arc<AtomicU64>,
 }
 
 /// Keeps accepted work. Sealed in spirit until 1.0: methods may be added.
@@ -139,6 +145,16 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Gives claimed tasks back unattempted: they wait again, in their old place; those that were cancelled meanwhile
     /// are final now, and returned. A stale token changes nothing.
     async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError>;
+
+    /// Asks which process sends within these limits; what nobody owns is this one's own from now on. Answers in order.
+    async fn own(&self, limits: &[Limit]) -> Result<Vec<Owned>, StoreError> {
+        Ok(vec![Owned::Here(Duration::ZERO); limits.len()])
+    }
+
+    /// Owns these limits no more.
+    async fn disown(&self, _limits: &[Limit]) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Cancels the waiting tasks of a notification and marks its claimed ones, so that they are not tried again.
     /// Returns which were cancelled and which were marked.

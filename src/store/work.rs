@@ -111,6 +111,24 @@ pub struct Claimed {
     pub urls: Vec<UrlPlatform>,
 }
 
+/// A limit that is to hold for all processes that share a store together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// The name all of them know it by.
+    pub name: Arc<str>,
+    /// How long what was sent is of interest.
+    pub looks_back: Duration,
+}
+
+/// Which process sends within a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owned {
+    /// This one, once so much time has passed: what another sent before it counts till then.
+    Here(Duration),
+    /// Another one, as long as it lives.
+    Elsewhere,
+}
+
 /// What became of a claimed task.
 #[derive(Debug)]
 pub struct Settlement {

@@ -11,14 +11,14 @@ use super::{
     failure::Failure,
     find,
     intake::{Call, settle_in},
-    keys, letters, list, prune, release as back,
+    keys, letters, limits, list, prune, release as back,
     settle::{self, Done},
 };
 use crate::{
     failpoint::failpoint,
     store::{
-        ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Enqueued, LeaseToken, Page, Released, Settled,
-        Settlement, Shared, Store, StoreError, Submission, TaskFilter, UrlPlatform,
+        ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Enqueued, LeaseToken, Limit, Owned, Page,
+        Released, Settled, Settlement, Shared, Store, StoreError, Submission, TaskFilter, UrlPlatform,
     },
     task::{Disposition, NotificationId, Outcome, Task},
 };
@@ -44,7 +44,7 @@ impl Store for PostgresStore {
     }
 
     fn shared(&self) -> Option<Shared> {
-        Some(Shared { node: self.core.name.clone(), lease: self.core.lease.clone() })
+        Some(Shared { node: self.core.name.clone(), lease: self.core.lease.clone(), epoch: self.core.epoch.clone() })
     }
 
     fn urls(&self) -> Vec<UrlPlatform> {
@@ -137,6 +137,16 @@ impl Store for PostgresStore {
 
     async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
         release(&self.core, &leases).await.map_err(Failure::told)
+    }
+
+    async fn own(&self, limits: &[Limit]) -> Result<Vec<Owned>, StoreError> {
+        let owned: Result<_, Failure> = retrying!(&self.core, |client| limits::own(&self.core, client, limits).await);
+        owned.map_err(Failure::told)
+    }
+
+    async fn disown(&self, limits: &[Limit]) -> Result<(), StoreError> {
+        let disowned: Result<_, Failure> = retrying!(&self.core, |client| limits::disown(&self.core, client, limits).await);
+        disowned.map_err(Failure::told)
     }
 
     async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {

@@ -37,6 +37,8 @@ pub struct Core {
     pub server: String,
     /// The number of this process, as long as it is not given up.
     node: AtomicI32,
+    /// How often its lease was over.
+    pub epoch: Arc<AtomicU64>,
     last_claim: AtomicU64,
     /// Until when what is claimed may be sent.
     pub lease: Deadline,
@@ -72,6 +74,7 @@ impl Core {
             name,
             server,
             node: AtomicI32::new(0),
+            epoch: Arc::default(),
             last_claim: AtomicU64::new(0),
             lease,
             book: Mutex::default(),
@@ -125,6 +128,7 @@ impl Core {
     /// This process goes on under another number: what it had claimed is no longer its own.
     pub fn begin_anew(&self, node: i32) {
         self.node.store(node, Ordering::Release);
+        self.epoch.fetch_add(1, Ordering::Release);
         let mut book = self.book();
         book.leases.clear();
         book.chained.clear();

@@ -1,6 +1,9 @@
 //! The life of a node: it says that it lives, takes up what lost nodes had, looks for what others left, and tells them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
 use tokio_postgres::{Client, types::Type};
@@ -110,6 +113,10 @@ async fn beat(core: &Core, client: &Client) -> Result<(), Failure> {
     let (began, lease, leased) = (core.clock.now(), core.options.lease, core.book().leases.len() as i64);
     let sql = "UPDATE notifyhub.node SET until = now() + make_interval(secs => $2), leased = $3 WHERE id = $1";
     let parameters = [(&core.node() as _, Type::INT4), (&lease.as_secs_f64() as _, Type::FLOAT8), (&leased as _, Type::INT8)];
+    if core.lease.left(began).is_zero() {
+        // Others may have thought that it is gone.
+        core.epoch.fetch_add(1, Ordering::Release);
+    }
     if client.execute_typed(sql, &parameters).await? == 1 {
         core.lease.set(began + lease);
         return Ok(());

@@ -42,6 +42,7 @@ mod intake;
 mod keys;
 mod letters;
 mod life;
+mod limits;
 mod list;
 mod listen;
 mod open;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What each version of the schema adds to the one before.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("steps.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("steps.sql"), include_str!("limits.sql")];
 
 /// Whoever changes the schema holds this lock: the letters `nhub`.
 const SCHEMA_LOCK: i64 = 0x6e68_7562;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `nodes` | two nodes: who has what, and what becomes of what a lost one had |
 //! | `hubs` | hubs that share a database; transactions of the caller's own |
+//! | `limits` | limits that hold for all nodes together |
 //! | `cluster` | two real processes, one of which is killed, or stopped and woken |
 //! | `trouble` | the server restarts, is away, slow, read-only or set wrong; TLS; a pooler |
 //! | `lost_answers` | what was done without anybody being told |
@@ -12,6 +13,7 @@
 
 mod cluster;
 mod hubs;
+mod limits;
 mod lost_answers;
 mod nodes;
 pub mod server;
@@ -30,7 +32,7 @@ async fn the_suite_runs_on_postgres_too() {
 async fn a_database_of_the_first_version_keeps_what_it_holds() {
     let stand = postgres_stand(Default::default()).await.expect("NOTIFYHUB_TEST_POSTGRES is set: run ./test");
     let tasks = stand.put(&["ops"]).await;
-    let first_version = "ALTER TABLE notifyhub.task DROP COLUMN another; UPDATE notifyhub.schema_version SET version = 1";
+    let first_version = "ALTER TABLE notifyhub.task DROP COLUMN another; DROP TABLE notifyhub.limited; UPDATE notifyhub.schema_version SET version = 1";
     stand.database().client().await.batch_execute(first_version).await.expect("changed");
     let again = postgres(&stand.database().url, Default::default(), &stand.clock, "node-2").await;
     let credits = credits(10, &[], 10);
