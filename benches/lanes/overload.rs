@@ -33,9 +33,9 @@ pub async fn run() -> Result<Vec<Figure>, AnyError> {
         ticks.tick().await;
         while sent < (start.elapsed().as_secs_f64() * offered) as u64 {
             sent += 1;
-            match hub.send(hub::to("busy", 1).remove(0)).await {
+            match hub.try_send(hub::to("busy", 1).remove(0)).await {
                 Ok(_) => accepted += 1,
-                Err(HubError::Store(_)) => {
+                Err(HubError::Busy { .. }) => {
                     refused += 1;
                     full_at.get_or_insert_with(|| start.elapsed());
                 }

@@ -97,7 +97,6 @@ impl Dispatcher {
     }
 
     fn go_around(&mut self, now: Instant, wall: SystemTime) {
-        let share = self.lane_share();
         while let Some(index) = self.ring.pop_front() {
             let room = self.roster.room();
             if room == 0 {
@@ -110,6 +109,7 @@ impl Dispatcher {
             if !self.owns(index, now) {
                 continue;
             }
+            let share = self.lane_share();
             let lane = &mut self.lanes[index];
             let limits = BatchLimits { batch_size: self.config.batch_size.min(room), linger: self.config.linger, share };
             match lane.readiness(now, limits, has_begun) {
@@ -141,11 +141,12 @@ impl Dispatcher {
         }
     }
 
-    /// Most sends one lane may have under way: seven eighths of all slots, so that a platform that hangs leaves room
-    /// for the others, and one that is busy alone still makes the pool grow.
+    /// Most sends one lane may have under way: half of all slots while another waits; seven eighths where none does, so that a
+    /// platform that hangs leaves room for those that come later, and one that is busy alone still makes the pool grow.
     fn lane_share(&self) -> usize {
         let slots = self.roster.workers() * self.config.slots;
-        (slots - slots / 8).max(1)
+        let kept = if self.ring.is_empty() { slots / 8 } else { slots / 2 };
+        (slots - kept).max(1)
     }
 
     /// Gives tasks that were taken off the head of a lane's queue to a worker. False if no worker took them; they are back in

@@ -1,6 +1,6 @@
 //! How a call of the hub can fail.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use notifyhub_platforms::contract::ConfigError;
 
@@ -36,6 +36,16 @@ pub enum HubError {
         key: Arc<str>,
         /// The notification that was accepted with it.
         first: NotificationId,
+    },
+    /// As many tasks wait as may; [`Hub::send`](super::Hub::send) would wait for room.
+    #[error("busy: {waiting} tasks are waiting, at most {max} may; come back in {:.1} s", retry_after.as_secs_f64())]
+    Busy {
+        /// How many wait.
+        waiting: u64,
+        /// How many may.
+        max: u64,
+        /// When there will be room, by how quickly there was of late; 0.1 s to 60 s.
+        retry_after: Duration,
     },
     /// The store refused it.
     #[error(transparent)]

@@ -8,6 +8,7 @@
 //! | `start` | wires the parts together and sets them going |
 //! | `file` | [`Hub::from_config`]: a hub from a configuration file |
 //! | `submit` | [`Hub::send`], [`Hub::send_all`], [`Hub::deliver`]: from notification to stored tasks |
+//! | `line` | what becomes of senders while the store is full |
 //! | `accepted` | [`Accepted`] and [`Batch`]: what a caller holds afterwards |
 //! | `control` | [`Hub::cancel`], [`Hub::remove_platform`], [`Hub::stats`], [`Hub::subscribe`], [`Hub::shutdown`] |
 //! | `explain` | [`Hub::explain`]: what a task waits for, in plain words |
@@ -30,6 +31,7 @@ mod explain;
 mod file;
 mod lanes;
 mod letters;
+mod line;
 mod metering;
 mod parts;
 mod start;
@@ -56,6 +58,7 @@ pub use letters::DeadLetters;
 pub use urls::UrlTargets;
 pub use workers::Workers;
 
+use self::line::Line;
 use self::urls::UrlPlatforms;
 use crate::{
     clock::Clock,
@@ -106,6 +109,7 @@ struct Inner {
     /// Ends with the hub.
     watchdog: Mutex<Option<Watchdog>>,
     closing: AtomicBool,
+    line: Line,
 }
 
 impl Hub {

@@ -10,7 +10,7 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use super::{Hub, Inner, metering, upkeep, urls::UrlPlatforms};
+use super::{Hub, Inner, line::Line, metering, upkeep, urls::UrlPlatforms};
 use crate::{
     clock::Clock,
     config::PoolConfig,
@@ -137,6 +137,7 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
         pool: pool_sender,
         watchdog: Mutex::new(watchdog),
         closing,
+        line: Line::new(true),
     };
     Ok(Hub { inner: Arc::new(inner) })
 }
@@ -162,6 +163,7 @@ pub fn start_queue(planes: Planes, services: Services, seed: u64) -> Hub {
         pool: mpsc::channel(1).0,
         watchdog: Mutex::default(),
         closing: AtomicBool::new(false),
+        line: Line::new(false),
     };
     Hub { inner: Arc::new(inner) }
 }

@@ -25,17 +25,35 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`HubError`]: a target that cannot be sent to, a reused idempotency key, a full store, a hub that shuts down.
-    /// Nothing is stored then.
+    /// [`HubError`]: a target that cannot be sent to, a reused idempotency key, a store that takes nothing, a hub that shuts
+    /// down. Nothing is stored then.
+    ///
+    /// # Backpressure
+    ///
+    /// While as many tasks wait as the store takes, this waits for room, in line behind those who came before;
+    /// [`try_send`](Hub::try_send) does not. A hub that delivers nothing makes no room, and refuses.
     ///
     /// # Cancellation
     ///
-    /// Dropped, the notification is stored with all its tasks or not at all.
+    /// Dropped, the notification is stored with all its tasks or not at all; dropped while it waits in line, not at all.
     pub async fn send(&self, notification: Notification) -> Result<Accepted, HubError> {
         let submission = self.submission(notification)?;
         let accepted = self.accepted(&submission);
         let key = submission.idempotency.as_ref().map(|(key, _)| key.clone());
-        let enqueued = self.inner.store.enqueue(vec![submission]).await?;
+        let enqueued = self.enqueue(vec![submission]).await?;
+        self.confirm(accepted, enqueued.into_iter().next(), key).await
+    }
+
+    /// The same without waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Hub::send), and [`HubError::Busy`] with a time to come back.
+    pub async fn try_send(&self, notification: Notification) -> Result<Accepted, HubError> {
+        let submission = self.submission(notification)?;
+        let accepted = self.accepted(&submission);
+        let key = submission.idempotency.as_ref().map(|(key, _)| key.clone());
+        let enqueued = self.enqueue_now(vec![submission]).await?;
         self.confirm(accepted, enqueued.into_iter().next(), key).await
     }
 
@@ -76,9 +94,9 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`HubError::InBatch`] names the first notification that was refused; nothing is stored then. Two things only the
-    /// store can tell: that it is full ([`HubError::Store`]), and that an idempotency key was used for other content;
-    /// what it had taken by then stays accepted.
+    /// [`HubError::InBatch`] names the first notification that was refused; nothing is stored then. What only the store can
+    /// tell: that it cannot be used ([`HubError::Store`]), and that an idempotency key was used for other content; what it had
+    /// taken by then stays accepted. While the store is full, this waits for room as [`send`](Hub::send) does.
     pub async fn send_all(&self, notifications: impl IntoIterator<Item = Notification>) -> Result<Batch, HubError> {
         let checked = notifications.into_iter().enumerate();
         let submissions: Result<Vec<_>, _> =
@@ -89,7 +107,7 @@ impl Hub {
             let group: Vec<_> = rest.by_ref().take(SUBMISSIONS_PER_CALL).collect();
             let keyed = |one: &Submission| (self.accepted(one), one.idempotency.as_ref().map(|(key, _)| key.clone()));
             let receipts: Vec<_> = group.iter().map(keyed).collect();
-            let enqueued = self.inner.store.enqueue(group).await?;
+            let enqueued = self.enqueue(group).await?;
             for ((receipt, key), enqueued) in receipts.into_iter().zip(enqueued) {
                 let index = accepted.len();
                 let confirmed = self.confirm(receipt, Some(enqueued), key).await;

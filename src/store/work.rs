@@ -9,8 +9,8 @@ use notifyhub_platforms::contract::Secret;
 
 use crate::task::{Attempt, Disposition, Head, LaneKey, NotificationId, Outcome, PlatformName, Task, TaskId};
 
-/// A notification to be stored, with all its tasks: both or neither.
-#[derive(Debug)]
+/// A notification to be stored, with all its tasks: both or neither. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Submission {
     /// What its tasks share.
     pub head: Arc<Head>,

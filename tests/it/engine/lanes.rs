@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use notifyhub::{
     Notification, TaskState,
     clock::Clock,
-    config::{DeliveryConfig, RateWindow},
+    config::{DeliveryConfig, PoolConfig, RateWindow},
     event::EventKind,
     platforms::contract::{LimitScope, Receipt, SendError},
     testing::{FakePlatform, Reaction, TestHub},
@@ -22,6 +22,22 @@ async fn a_platform_that_hangs_does_not_hold_up_another() {
     let quick = (0..300).map(|n| Notification::text(format!("{n}")).to("test"));
     let outcomes = test.hub.send_all(quick).await.expect("accepted").outcomes(|_| ()).await.expect("known");
     assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
+}
+
+#[tokio::test]
+async fn no_lane_takes_more_than_half_the_slots_while_another_waits() {
+    let (one, two) = (FakePlatform::new(), FakePlatform::new());
+    one.otherwise(Reaction::Hang);
+    two.otherwise(Reaction::Hang);
+    let pool = PoolConfig { min_workers: 1, max_workers: 1, slots: 8, ..PoolConfig::default() };
+    let tell = |hub: notifyhub::HubBuilder| hub.pool(pool).platform("one", one.clone()).platform("two", two.clone());
+    let test = TestHub::start_with(tell).await.expect("starts");
+    let both = (0..40).map(|n| Notification::text(n.to_string()).to(if n % 2 == 0 { "one" } else { "two" }));
+    test.hub.send_all(both).await.expect("accepted");
+    for platform in [&one, &two] {
+        platform.wait_for(4).await;
+        assert_eq!(platform.count(), 4);
+    }
 }
 
 #[tokio::test]

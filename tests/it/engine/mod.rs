@@ -2,6 +2,7 @@
 
 mod at_most_once;
 mod backlog;
+mod backpressure;
 mod bounds;
 mod breaker;
 mod delivery;
