@@ -34,11 +34,11 @@ async fn fill(test: &TestHub) -> usize {
                     return accepted;
                 }
             }
-            Err(error) => panic!("{error}"),
+            Err(error) => unreachable!("{error}"),
         }
         tokio::task::yield_now().await;
     }
-    panic!("never full")
+    unreachable!("it is full by then")
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! What a lane does whose platform fails or refuses: it is left alone, and nothing is lost or burnt meanwhile.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
+
+use futures_util::FutureExt;
 
 use notifyhub::{
     BreakerState, EventStream, LaneStats, Notification, ParkedBy, PlatformName, TaskState,
-    config::{BreakerConfig, DeliveryConfig, OnUnauthorized},
+    config::{BreakerConfig, DeliveryConfig, OnUnauthorized, RateWindow},
     event::EventKind,
     platforms::{
         contract::{LimitScope, SendError},
@@ -102,6 +104,48 @@ async fn an_outage_of_six_hours_costs_no_task_its_attempts() {
     test.clock.advance(12 * MINUTE);
     let outcome = accepted.outcome().await.expect("known");
     assert_eq!(outcome.targets[0].state, TaskState::Delivered);
+}
+
+#[tokio::test]
+async fn the_backlog_of_an_outage_is_drained_at_the_limit_without_flapping() {
+    const TASKS: u64 = 300;
+    let ten = NonZeroU32::new(10).expect("not zero");
+    let rate_limit = vec![RateWindow { count: ten, per: Duration::from_secs(1), burst: ten }];
+    let delivery = DeliveryConfig { rate_limit, max_attempts: 6, ..DeliveryConfig::default() };
+    let test = TestHub::start_with(|hub| hub.delivery(delivery)).await.expect("starts");
+    let advance = async |by: Duration| {
+        test.clock.advance(by);
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        test.platform.count() as u64
+    };
+    test.platform.otherwise(SendError::unavailable("down"));
+    test.hub.send_all((0..TASKS).map(|n| Notification::text(n.to_string()).to("test"))).await.expect("accepted");
+    while lane(&test).await.breaker != BreakerState::Open {
+        advance(Duration::from_secs(1)).await;
+    }
+    let before = test.platform.count() as u64;
+    let mut after = before;
+    for _ in 0..30 {
+        after = advance(12 * MINUTE).await;
+    }
+    assert!(after - before <= 6 * 60, "{} probes in six hours", after - before);
+    assert_eq!(test.hub.stats().tasks.dead, 0);
+    let mut events = test.hub.subscribe();
+    test.platform.otherwise(Reaction::accept());
+    let mut sent = after;
+    while test.hub.stats().tasks.delivered < TASKS {
+        let now = advance(Duration::from_secs(1)).await;
+        assert!(now - sent <= 20, "{} in a second, and what was caught up", now - sent);
+        sent = now;
+    }
+    assert_eq!(breaker(&mut events).await.0, BreakerState::HalfOpen);
+    assert_eq!(breaker(&mut events).await.0, BreakerState::Closed);
+    test.hub.shutdown(MINUTE).await.expect("in time");
+    let flaps = std::iter::from_fn(|| events.next().now_or_never().flatten());
+    let flaps = flaps.filter(|event| event.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::BreakerChanged { .. })));
+    assert_eq!(flaps.count(), 0, "it stays closed");
 }
 
 #[tokio::test]
