@@ -8,6 +8,8 @@ use std::{
 
 use notifyhub_platforms::contract::{ErrorKind, LimitScope, SendError};
 
+use rand::Rng;
+
 use super::{dispatcher::Dispatcher, gate::Bar, ledger::Held};
 use crate::{
     config::OnUnauthorized,
@@ -16,6 +18,10 @@ use crate::{
     pool::Done,
     task::{Disposition, PlatformName, StepReason},
 };
+
+/// A rest is longer than it was asked to be by a random time up to one in so many of it, and up to this.
+const JITTER_PART: u32 = 20;
+const JITTER_MAX: Duration = Duration::from_secs(1);
 
 /// What a person may say about all lanes of a platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +39,9 @@ pub enum LaneOrder {
 impl Dispatcher {
     /// Lets a lane, or all lanes of its platform, rest as long as the platform asked for.
     pub(super) fn rest(&mut self, index: usize, asked: Option<Duration>, scope: LimitScope, now: Instant) {
-        let lane = &self.lanes[index];
-        let Some(wait) = asked.map(|wait| wait.min(lane.entry.delivery.retry_after_max)) else { return };
-        let Some(until) = now.checked_add(wait) else { return };
+        let longest = self.lanes[index].entry.delivery.retry_after_max;
+        let Some(wait) = asked.map(|wait| wait.min(longest)) else { return };
+        let Some(until) = now.checked_add(wait + self.jitter(wait)) else { return };
         let platforms = if scope == LimitScope::Platform { self.platforms_with(index) } else { Vec::new() };
         let mut resting = vec![index];
         for platform in platforms {
@@ -54,11 +60,16 @@ impl Dispatcher {
 
     /// Lets the recipient of a task rest as long as the platform asked for.
     pub(super) fn rest_recipient(&mut self, held: &Held, asked: Option<Duration>, now: Instant) {
-        let lane = &mut self.lanes[held.lane];
         let (Some(wait), Some(recipient)) = (asked, &held.lease.task.recipient) else { return };
-        if let Some(until) = now.checked_add(wait.min(lane.entry.delivery.retry_after_max)) {
-            lane.recipients.rest(recipient, until, now);
+        let wait = wait.min(self.lanes[held.lane].entry.delivery.retry_after_max);
+        if let Some(until) = now.checked_add(wait + self.jitter(wait)) {
+            self.lanes[held.lane].recipients.rest(recipient, until, now);
         }
+    }
+
+    /// A little beyond what was asked for, so that not everybody who was told the same comes back at once.
+    fn jitter(&mut self, wait: Duration) -> Duration {
+        (wait / JITTER_PART).min(JITTER_MAX).mul_f64(self.rng.random())
     }
 
     /// The platform of a lane, and all that share its account.
