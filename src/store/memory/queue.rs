@@ -1,7 +1,7 @@
 //! The waiting tasks of the memory store: a queue per lane, and a calendar for those that wait for their time.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::SystemTime,
 };
@@ -22,6 +22,8 @@ pub struct WaitingTasks {
     calendar: BTreeMap<(SystemTime, Place), Arc<Task>>,
     /// When waiting tasks expire or leave their step, and since when they are or will be due.
     endings: BTreeMap<(SystemTime, Place), (Option<SystemTime>, Arc<Task>)>,
+    /// Those of them that have another way, by lane.
+    steps: HashMap<LaneKey, BTreeSet<(SystemTime, Place)>>,
     ranks: Ranks,
     last_number: u64,
 }
@@ -48,6 +50,9 @@ impl WaitingTasks {
     pub fn hold(&mut self, record: &Record) {
         if let Some(ends_at) = record.task.ends_at() {
             self.endings.insert((ends_at, record.place), (record.due, record.task.clone()));
+            if record.task.until.is_some() {
+                self.steps.entry(record.task.lane.clone()).or_default().insert((ends_at, record.place));
+            }
         }
     }
 
@@ -71,6 +76,7 @@ impl WaitingTasks {
     pub fn remove(&mut self, record: &Record) {
         if let Some(ends_at) = record.task.ends_at() {
             self.endings.remove(&(ends_at, record.place));
+            forget_step(&mut self.steps, &record.task, (ends_at, record.place));
         }
         self.remove_from_queue(record.due, record.place, &record.task);
     }
@@ -94,16 +100,16 @@ impl WaitingTasks {
     pub fn take_ended(&mut self, shut: &[LaneKey], wall: SystemTime) -> Vec<Arc<Task>> {
         let mut ended = Vec::new();
         while let Some(entry) = self.endings.first_entry().filter(|entry| entry.key().0 <= wall) {
-            let ((_, place), (due, task)) = entry.remove_entry();
-            self.remove_from_queue(due, place, &task);
+            let (key, (due, task)) = entry.remove_entry();
+            forget_step(&mut self.steps, &task, key);
+            self.remove_from_queue(due, key.1, &task);
             ended.push(task);
         }
-        let leaves = |task: &Task, due: Option<SystemTime>| {
-            task.until.is_some() && due.is_none_or(|due| due <= wall) && shut.contains(&task.lane)
-        };
-        let leaving = self.endings.iter().filter(|(_, (due, task))| !shut.is_empty() && leaves(task, *due));
-        for key in leaving.map(|(key, _)| *key).collect::<Vec<_>>() {
+        let is_due = |due: Option<SystemTime>| due.is_none_or(|due| due <= wall);
+        let leaving = shut.iter().filter_map(|lane| self.steps.get(lane)).flatten().copied();
+        for key in leaving.filter(|key| self.endings.get(key).is_some_and(|(due, _)| is_due(*due))).collect::<Vec<_>>() {
             let Some((due, task)) = self.endings.remove(&key) else { continue };
+            forget_step(&mut self.steps, &task, key);
             self.remove_from_queue(due, key.1, &task);
             ended.push(task);
         }
@@ -141,6 +147,7 @@ impl WaitingTasks {
                     let Some((place, task)) = queue.pop_first() else { break };
                     if let Some(ends_at) = task.ends_at() {
                         self.endings.remove(&(ends_at, place));
+                        forget_step(&mut self.steps, &task, (ends_at, place));
                     }
                     taken.push(task);
                     *credit -= 1;
@@ -154,6 +161,17 @@ impl WaitingTasks {
             !queue.is_empty()
         });
         (taken, left)
+    }
+}
+
+fn forget_step(steps: &mut HashMap<LaneKey, BTreeSet<(SystemTime, Place)>>, task: &Task, key: (SystemTime, Place)) {
+    if task.until.is_some()
+        && let Some(of_lane) = steps.get_mut(&task.lane)
+    {
+        of_lane.remove(&key);
+        if of_lane.is_empty() {
+            steps.remove(&task.lane);
+        }
     }
 }
 
