@@ -86,15 +86,38 @@ impl Drop for Standing<'_> {
 }
 
 impl Hub {
-    /// Stores submissions as soon as there is room. Whoever comes while others wait stands behind them.
-    pub(super) async fn enqueue(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, HubError> {
+    /// Stores a submission as soon as there is room. Whoever comes while others wait stands behind them.
+    pub(super) async fn enqueue(&self, submission: Submission) -> Result<Vec<Enqueued>, HubError> {
         let line = &self.inner.line;
-        if line.waiting.load(Relaxed) == 0 || !line.moves {
-            match self.inner.store.enqueue(submissions.clone()).await {
-                Err(StoreError::Full { max, .. }) if line.moves && tasks(&submissions) <= max => {}
-                done => return Ok(done?),
-            }
+        if line.moves && line.waiting.load(Relaxed) > 0 {
+            return self.stand_in_line(vec![submission]).await;
         }
+        // What is stored at once, as nearly everything is, costs no list of copies.
+        let spare = submission.clone();
+        match self.inner.store.enqueue(vec![submission]).await {
+            Err(StoreError::Full { max, .. }) if line.moves && spare.tasks.len() as u64 <= max => {
+                self.stand_in_line(vec![spare]).await
+            }
+            done => Ok(done?),
+        }
+    }
+
+    /// The same for several.
+    pub(super) async fn enqueue_all(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, HubError> {
+        let line = &self.inner.line;
+        if line.moves && line.waiting.load(Relaxed) > 0 {
+            return self.stand_in_line(submissions).await;
+        }
+        match self.inner.store.enqueue(submissions.clone()).await {
+            Err(StoreError::Full { max, .. }) if line.moves && tasks(&submissions) <= max => {
+                self.stand_in_line(submissions).await
+            }
+            done => Ok(done?),
+        }
+    }
+
+    async fn stand_in_line(&self, submissions: Vec<Submission>) -> Result<Vec<Enqueued>, HubError> {
+        let line = &self.inner.line;
         let _standing = Standing::new(line);
         let _turn = line.turn.lock().await;
         loop {

@@ -40,7 +40,7 @@ impl Hub {
         let submission = self.submission(notification)?;
         let accepted = self.accepted(&submission);
         let key = submission.idempotency.as_ref().map(|(key, _)| key.clone());
-        let enqueued = self.enqueue(vec![submission]).await?;
+        let enqueued = self.enqueue(submission).await?;
         self.confirm(accepted, enqueued.into_iter().next(), key).await
     }
 
@@ -107,7 +107,7 @@ impl Hub {
             let group: Vec<_> = rest.by_ref().take(SUBMISSIONS_PER_CALL).collect();
             let keyed = |one: &Submission| (self.accepted(one), one.idempotency.as_ref().map(|(key, _)| key.clone()));
             let receipts: Vec<_> = group.iter().map(keyed).collect();
-            let enqueued = self.enqueue(group).await?;
+            let enqueued = self.enqueue_all(group).await?;
             for ((receipt, key), enqueued) in receipts.into_iter().zip(enqueued) {
                 let index = accepted.len();
                 let confirmed = self.confirm(receipt, Some(enqueued), key).await;
