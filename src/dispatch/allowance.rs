@@ -39,8 +39,7 @@ impl Dispatcher {
                 return Err(Refusal::Recipient(until));
             }
         }
-        let account = lane.account.as_ref().and_then(|name| self.accounts.get_mut(name));
-        let mut account = account;
+        let mut account = lane.account.as_ref().and_then(|name| self.accounts.get_mut(name));
         if let Some(until) = account.as_mut().and_then(|account| account.wait(now)) {
             lane.gate.limited_until(until);
             return Err(Refusal::Lane(until));

@@ -92,7 +92,7 @@ impl Hub {
         if line.moves && line.waiting.load(Relaxed) > 0 {
             return self.stand_in_line(vec![submission]).await;
         }
-        // What is stored at once, as nearly everything is, costs no list of copies.
+        // Nearly everything is stored at once: that costs no list of copies.
         let spare = submission.clone();
         match self.inner.store.enqueue(vec![submission]).await {
             Err(StoreError::Full { max, .. }) if line.moves && spare.tasks.len() as u64 <= max => {

@@ -37,9 +37,7 @@ impl Hub {
     ///
     /// Dropped, the notification is stored with all its tasks or not at all; dropped while it waits in line, not at all.
     pub async fn send(&self, notification: Notification) -> Result<Accepted, HubError> {
-        let submission = self.submission(notification)?;
-        let accepted = self.accepted(&submission);
-        let key = submission.idempotency.as_ref().map(|(key, _)| key.clone());
+        let (submission, accepted, key) = self.prepared(notification)?;
         let enqueued = self.enqueue(submission).await?;
         self.confirm(accepted, enqueued.into_iter().next(), key).await
     }
@@ -50,9 +48,7 @@ impl Hub {
     ///
     /// As [`send`](Hub::send), and [`HubError::Busy`] with a time to come back.
     pub async fn try_send(&self, notification: Notification) -> Result<Accepted, HubError> {
-        let submission = self.submission(notification)?;
-        let accepted = self.accepted(&submission);
-        let key = submission.idempotency.as_ref().map(|(key, _)| key.clone());
+        let (submission, accepted, key) = self.prepared(notification)?;
         let enqueued = self.enqueue_now(vec![submission]).await?;
         self.confirm(accepted, enqueued.into_iter().next(), key).await
     }
@@ -72,13 +68,20 @@ impl Hub {
         notification: Notification,
     ) -> Result<NotificationId, HubError> {
         let submission = self.submission(notification)?;
-        let (id, key) = (submission.head.id, submission.idempotency.as_ref().map(|(key, _)| key.clone()));
+        let (id, key) = (submission.head.id, key_of(&submission));
         let enqueued = self.inner.store.enqueue_in(transaction, &[submission]).await?;
         match enqueued.into_iter().next().expect("a store answers for every submission") {
             Enqueued::Stored | Enqueued::StoredInstead(_) => Ok(id),
             Enqueued::Known(first) => Ok(first),
             Enqueued::Conflict(first) => Err(HubError::Conflict { key: key.unwrap_or_default(), first }),
         }
+    }
+
+    /// What is to be stored, what its caller will hold, and his key.
+    fn prepared(&self, notification: Notification) -> Result<(Submission, Accepted, Option<Arc<str>>), HubError> {
+        let submission = self.submission(notification)?;
+        let (accepted, key) = (self.accepted(&submission), key_of(&submission));
+        Ok((submission, accepted, key))
     }
 
     /// Sends and waits for the outcome in one.
@@ -105,7 +108,7 @@ impl Hub {
         let mut rest = submissions?.into_iter().peekable();
         while rest.peek().is_some() {
             let group: Vec<_> = rest.by_ref().take(SUBMISSIONS_PER_CALL).collect();
-            let keyed = |one: &Submission| (self.accepted(one), one.idempotency.as_ref().map(|(key, _)| key.clone()));
+            let keyed = |one: &Submission| (self.accepted(one), key_of(one));
             let receipts: Vec<_> = group.iter().map(keyed).collect();
             let enqueued = self.enqueue_all(group).await?;
             for ((receipt, key), enqueued) in receipts.into_iter().zip(enqueued) {
@@ -201,6 +204,10 @@ impl Hub {
             Enqueued::Conflict(first) => Err(HubError::Conflict { key: key.unwrap_or_default(), first }),
         }
     }
+}
+
+fn key_of(submission: &Submission) -> Option<Arc<str>> {
+    submission.idempotency.as_ref().map(|(key, _)| key.clone())
 }
 
 fn task(index: u32, route: &Route, head: &Arc<Head>) -> Task {

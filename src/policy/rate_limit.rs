@@ -39,13 +39,18 @@ struct Limit {
 
 impl Limit {
     fn new(window: &RateWindow, clock: Ticks) -> Self {
-        let caught_up = SLIP.as_nanos() * u128::from(window.count.get()) / window.per.as_nanos().max(1);
-        let caught_up = u32::try_from(caught_up).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
-        let burst = window.burst.max(caught_up).min(window.count);
+        let burst = burst(window);
         let quota = Quota::with_period(interval(window)).expect("an interval is never zero").allow_burst(burst);
         let counted = (burst.get() > 1).then(|| Window::new(window.count.get().into(), window.per));
         Self { spacing: Governor::direct_with_clock(quota, clock), window: counted }
     }
+}
+
+/// How many may go at once: what is allowed, and what is caught up.
+pub fn burst(window: &RateWindow) -> NonZeroU32 {
+    let caught_up = SLIP.as_nanos() * u128::from(window.count.get()) / window.per.as_nanos().max(1);
+    let caught_up = u32::try_from(caught_up).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+    window.burst.max(caught_up).min(window.count)
 }
 
 impl RateLimiter {

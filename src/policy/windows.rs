@@ -1,13 +1,10 @@
 //! A limit that others hold beside it: whether one may go is asked before it is taken, so that what one limit refuses uses up
 //! nothing of another.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::window::Window;
+use super::{rate_limit::burst, window::Window};
 use crate::config::RateWindow;
-
-/// What a limit may catch up, for timers ring late.
-const SLIP: Duration = Duration::from_millis(10);
 
 /// Windows that all hold: those that are told, and for each the even pace or burst it asks for.
 #[derive(Debug)]
@@ -20,17 +17,15 @@ impl Windows {
     /// Nothing was sent yet. No windows: no limit.
     pub fn new(windows: &[RateWindow], now: Instant) -> Self {
         let mut all = Vec::with_capacity(2 * windows.len());
-        for RateWindow { count, per, burst } in windows {
-            let caught_up = SLIP.as_nanos() * u128::from(count.get()) / per.as_nanos().max(1);
-            let burst = burst.get().max(u32::try_from(caught_up).unwrap_or(u32::MAX)).min(count.get());
+        for window in windows {
+            let RateWindow { count, per, .. } = window;
+            let burst = burst(window).get();
             if burst < count.get() {
                 all.push(Window::new(burst.into(), per.mul_f64(f64::from(burst) / f64::from(count.get()))));
             }
-            if burst > 1 {
+            // Evenly spaced, they keep to the window by themselves.
+            if burst > 1 || count.get() == 1 {
                 all.push(Window::new(count.get().into(), *per));
-            }
-            if burst == 1 && count.get() == 1 {
-                all.push(Window::new(1, *per));
             }
         }
         Self { all, start: now }
@@ -51,7 +46,7 @@ impl Windows {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
+    use std::{num::NonZeroU32, time::Duration};
 
     use proptest::prelude::*;
 
