@@ -112,6 +112,10 @@ pub struct DeliveryConfig {
     /// Sends of one lane under way at most, 1 to 65536. Default: 64.
     #[schemars(range(min = 1, max = 65536))]
     pub max_in_flight: usize,
+    /// How much of what there is a lane is given beside the others while all want more: so many full batches a turn, 1 to 100.
+    /// Default: 1.
+    #[schemars(range(min = 1, max = 100))]
+    pub weight: u32,
     /// How long what a node has claimed of a shared store stays its own after it was last heard of, 1 s to 2 h; of the
     /// whole engine, no platform's own. With `store.type = "postgres"` at least 10 s more than every `timeout`.
     /// Default: 45 s.
@@ -141,6 +145,7 @@ impl Default for DeliveryConfig {
             on_unauthorized: OnUnauthorized::default(),
             breaker: BreakerConfig::default(),
             max_in_flight: 64,
+            weight: 1,
             lease: Duration::from_secs(45),
             rate_limit: Vec::new(),
             recipient_rate_limit: Vec::new(),

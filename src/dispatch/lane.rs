@@ -52,6 +52,8 @@ pub struct Lane {
     pub at_share: bool,
     /// Whether it stands in the ready ring.
     pub in_ring: bool,
+    /// Tasks it may still give out before the next lane has its turn; 0 before its turn begins.
+    pub turn_left: usize,
     /// Whether due tasks of it were left in the store.
     pub backlog: bool,
     /// Where its numbers are shown.
@@ -133,6 +135,7 @@ impl Lane {
             at_limit: false,
             at_share: false,
             in_ring: false,
+            turn_left: 0,
             backlog: false,
             tally,
             parked_until: None,

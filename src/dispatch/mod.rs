@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `dispatcher`, `parts` | [`Dispatcher`]: the loop, its inputs, its end; what it is made from |
 //! | `command` | what the hub asks of it |
+//! | `intake` | taking tasks in, each to its lane, and out again unsent |
 //! | `turn` | giving work out: runnable lanes form batches |
 //! | `beginnings` | what must not be sent twice: that it begins is written down first |
 //! | `outcomes` | taking outcomes in: verdicts, lost workers |
@@ -32,6 +33,7 @@ mod command;
 mod demand;
 mod dispatcher;
 mod gate;
+mod intake;
 mod lane;
 mod ledger;
 mod outcomes;

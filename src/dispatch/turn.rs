@@ -8,69 +8,11 @@ use std::{
 use super::{
     allowance::Refusal,
     dispatcher::Dispatcher,
-    lane::{BatchLimits, Lane, Readiness},
-    owners::{Owner, limit_of},
+    lane::{BatchLimits, Readiness},
 };
-use crate::{
-    policy::{Windows, gone},
-    pool::{Batch, Item, Job},
-    store::{Lease, Settlement},
-    task::{Disposition, StepReason, TaskId},
-};
+use crate::pool::{Batch, Item, Job};
 
 impl Dispatcher {
-    /// Takes in a claimed task: it queues on its lane, or goes back to the store if the lane holds too many already.
-    pub(super) fn accept(&mut self, lease: Lease) {
-        let Some(index) = self.lane(&lease) else {
-            self.end_unsent(&lease, gone(&lease.task));
-            return;
-        };
-        if lease.task.ends_at().is_some()
-            && let Some(disposition) = lease.task.ending(self.clock.wall())
-        {
-            self.end_unsent(&lease, disposition);
-            return;
-        }
-        if lease.task.until.is_some() && self.lanes[index].gate.is_shut() {
-            self.end_unsent(&lease, Disposition::NextStep(StepReason::Open));
-            return;
-        }
-        if self.lanes[index].is_full() || matches!(self.lanes[index].owner, Owner::Elsewhere(_)) {
-            self.lanes[index].backlog = true;
-            self.overflow.push((lease.token, lease.task));
-            return;
-        }
-        let key = self.ledger.insert(lease, index, self.now);
-        self.lanes[index].queue.push_back(key);
-        self.ready(index);
-    }
-
-    /// The lane of a task; made when the first task for it comes. `None` if its platform is no longer configured.
-    fn lane(&mut self, lease: &Lease) -> Option<usize> {
-        let key = &lease.task.lane;
-        if let Some(index) = self.lane_of.get(key) {
-            return Some(*index);
-        }
-        let directory = self.directory.load();
-        let entry = directory.platforms.get(&key.platform)?.clone();
-        if let Some((name, limit)) = directory.accounts.get_key_value(&*entry.delivery.account) {
-            self.accounts.entry((**name).into()).or_insert_with(|| Windows::new(limit, self.now));
-        }
-        let tally = self.board.platform(&key.platform);
-        let index = self.lanes.insert(Lane::new(key.clone(), entry.clone(), tally, self.config.batch_size, self.clock.clone()));
-        if self.shared.is_some() {
-            let account = directory.accounts.get(&*entry.delivery.account).map(Vec::as_slice).unwrap_or_default();
-            self.lanes[index].limit = limit_of(key, &entry.delivery, account);
-        }
-        self.lanes[index].gate.paused = self.paused.contains(&key.platform);
-        if let Some(until) = self.platform_rests.get(&key.platform).copied() {
-            self.lanes[index].gate.rest_until(until);
-            self.park(index, until);
-        }
-        self.lane_of.insert(key.clone(), index);
-        Some(index)
-    }
-
     /// Puts a lane into the ready ring, once.
     pub(super) fn ready(&mut self, index: usize) {
         let lane = &mut self.lanes[index];
@@ -81,7 +23,21 @@ impl Dispatcher {
         }
     }
 
-    /// Goes around the ready ring, one batch per lane and round, until no lane may send or no worker has room.
+    /// Puts a lane that may send before all others: its turn is not over.
+    fn go_on(&mut self, index: usize) {
+        let lane = &mut self.lanes[index];
+        if lane.queue.is_empty() {
+            lane.turn_left = 0;
+        }
+        if lane.turn_left == 0 || lane.in_ring {
+            return self.ready(index);
+        }
+        lane.in_ring = true;
+        self.ring.push_front(index);
+    }
+
+    /// Goes around the ready ring, until no lane may send or no worker has room. A turn is so many full batches as the lane has
+    /// weight (deficit round robin), however small the batches are for which there is room.
     pub(super) fn give_out(&mut self) {
         let now = self.clock.now();
         self.now = now;
@@ -111,7 +67,11 @@ impl Dispatcher {
             }
             let share = self.lane_share();
             let lane = &mut self.lanes[index];
-            let limits = BatchLimits { batch_size: self.config.batch_size.min(room), linger: self.config.linger, share };
+            if lane.turn_left == 0 {
+                lane.turn_left = lane.entry.delivery.weight as usize * self.config.batch_size;
+            }
+            let batch_size = self.config.batch_size.min(room).min(lane.turn_left);
+            let limits = BatchLimits { batch_size, linger: self.config.linger, share };
             match lane.readiness(now, limits, has_begun) {
                 Readiness::Ready(count) => {
                     let given = if lane.is_at_most_once() {
@@ -123,20 +83,23 @@ impl Dispatcher {
                         let keys = self.next_batch(index, count, wall);
                         self.give_batch(index, keys)
                     };
-                    self.ready(index);
+                    self.go_on(index);
                     if !given {
                         return;
                     }
                 }
                 Readiness::Parked(until) => {
-                    lane.runnable_since = None;
+                    (lane.runnable_since, lane.turn_left) = (None, 0);
                     self.unload_begun(index);
                     let until = self.end_expired(index, until, now, wall);
                     self.park(index, until);
                 }
                 // It lacks nothing but slots: that a larger pool has more of them for it is for the scaler to know.
-                Readiness::Waiting if lane.at_share => self.at_share.push(index),
-                Readiness::Waiting => lane.runnable_since = None,
+                Readiness::Waiting if lane.at_share => {
+                    lane.turn_left = 0;
+                    self.at_share.push(index);
+                }
+                Readiness::Waiting => (lane.runnable_since, lane.turn_left) = (None, 0),
             }
         }
     }
@@ -176,6 +139,7 @@ impl Dispatcher {
             return false;
         };
         lane.in_flight += keys.len();
+        lane.turn_left = lane.turn_left.saturating_sub(keys.len());
         let probe = lane.gate.gives(keys.len());
         lane.tally.in_flight.fetch_add(keys.len() as u64, Relaxed);
         lane.tally.batches.record_size(keys.len());
@@ -213,81 +177,5 @@ impl Dispatcher {
             }
         }
         keys
-    }
-
-    /// Ends tasks that somebody cancelled: those that queue at once, those under way after their attempt.
-    pub(super) fn cancel(&mut self, tasks: &[TaskId]) {
-        let keys: Vec<_> =
-            self.ledger.iter().filter(|(_, held)| tasks.contains(&held.lease.task.id)).map(|(key, _)| key).collect();
-        for key in keys {
-            let held = self.ledger.get_mut(key).expect("just found");
-            held.cancelled = true;
-            if held.with.is_none() {
-                let lane = held.lane;
-                self.lanes[lane].queue.retain(|queued| *queued != key);
-                self.end_queued(key, Disposition::Cancelled);
-            }
-        }
-    }
-
-    /// Ends what queues for platforms that are no longer configured, and claims what the store still has for them.
-    pub(super) fn close_removed_lanes(&mut self) {
-        let directory = self.directory.load();
-        let gone: Vec<_> = self
-            .lane_of
-            .iter()
-            .filter(|(key, _)| !directory.platforms.contains_key(&key.platform))
-            .map(|(_, index)| *index)
-            .collect();
-        for index in gone {
-            let lane = &mut self.lanes[index];
-            let queue = std::mem::take(&mut lane.queue);
-            self.lane_of.remove(&lane.key);
-            self.disown(index);
-            for key in queue {
-                self.end_gone(key);
-            }
-        }
-        self.claim_wanted = true;
-    }
-
-    /// Ends a task that was taken off the queue of a lane whose platform is no longer configured.
-    pub(super) fn end_gone(&mut self, key: usize) {
-        if let Some(disposition) = self.ledger.get(key).map(|held| gone(&held.lease.task)) {
-            self.end_queued(key, disposition);
-        }
-    }
-
-    /// Ends a task that was taken off its lane's queue, without an attempt.
-    pub(super) fn end_queued(&mut self, key: usize, disposition: Disposition) {
-        if let Some(held) = self.ledger.remove(key) {
-            if held.aside.is_some() {
-                self.lanes[held.lane].aside -= 1;
-            }
-            self.end_unsent(&held.lease, disposition);
-            self.claim_wanted |= self.lanes[held.lane].wants_more(self.clock.now());
-        }
-    }
-
-    fn end_unsent(&mut self, lease: &Lease, disposition: Disposition) {
-        let settlement = Settlement { token: lease.token, task: lease.task.clone(), attempt: None, disposition };
-        self.settler.push(settlement);
-    }
-
-    /// Gives back to the store what queues here, unattempted.
-    pub(super) async fn release_queued(&mut self) {
-        let keys: Vec<_> = self.ledger.iter().filter(|(_, held)| held.with.is_none()).map(|(key, _)| key).collect();
-        let mut leases = std::mem::take(&mut self.overflow);
-        let held = keys.into_iter().filter_map(|key| self.ledger.remove(key));
-        leases.extend(held.map(|held| (held.lease.token, held.lease.task)));
-        if leases.is_empty() {
-            return;
-        }
-        self.lanes.iter_mut().for_each(|(_, lane)| lane.queue.clear());
-        let released = leases.len();
-        match self.settler.desk().release(leases).await {
-            Ok(()) => tracing::info!(released, "shutting down: gave {released} waiting tasks back to the store"),
-            Err(error) => tracing::error!(%error, released, "shutting down: cannot give waiting tasks back to the store"),
-        }
     }
 }

@@ -41,6 +41,29 @@ async fn no_lane_takes_more_than_half_the_slots_while_another_waits() {
 }
 
 #[tokio::test]
+async fn lanes_that_all_want_more_are_given_as_much_as_they_weigh() {
+    let pool = PoolConfig { min_workers: 1, max_workers: 1, slots: 16, batch_size: 2, ..PoolConfig::default() };
+    let account = FakePlatform::new();
+    let names: Vec<_> = (0..13).map(|n| format!("lane{n}")).collect();
+    let tell = |mut hub: notifyhub::HubBuilder| {
+        for (n, name) in names.iter().enumerate() {
+            let delivery = DeliveryConfig { weight: if n == 0 { 3 } else { 1 }, ..DeliveryConfig::default() };
+            hub = hub.platform_with(name, Arc::new(account.clone()), delivery);
+        }
+        hub.pool(pool)
+    };
+    let test = TestHub::start_with(tell).await.expect("starts");
+    let later = test.clock.wall() + Duration::from_secs(10);
+    let all = names.iter().cycle().take(13 * 35).map(|name| Notification::text(name).to(&**name).not_before(later));
+    test.hub.send_all(all).await.expect("accepted");
+    test.clock.advance(Duration::from_secs(10));
+    let sent = super::soon(account.wait_for(150)).await;
+    let of = |name: &String| sent.iter().take(150).filter(|envelope| envelope.message.body == *name).count();
+    let shares: Vec<_> = names.iter().map(of).collect();
+    assert!((26..=34).contains(&shares[0]) && shares[1..].iter().all(|share| (7..=13).contains(share)), "{shares:?}");
+}
+
+#[tokio::test]
 async fn a_rate_limit_is_kept_to_without_holding_a_worker() {
     let rate_limit = vec![RateWindow { count: one(), per: Duration::from_secs(10), burst: one() }];
     let limited = FakePlatform::new();
