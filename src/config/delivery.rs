@@ -18,6 +18,18 @@ pub enum OnAmbiguous {
     Dead,
 }
 
+/// Which of the tasks that wait for a lane goes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// What was accepted first; what is urgent overtakes what was accepted up to an hour before it.
+    #[default]
+    Oldest,
+    /// What was accepted last, and what is urgent as if it had been accepted up to an hour later: after an outage news go
+    /// first, and the backlog last.
+    Newest,
+}
+
 /// What becomes of the tasks of a platform that refuses its credentials or the account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -116,6 +128,9 @@ pub struct DeliveryConfig {
     /// Default: 1.
     #[schemars(range(min = 1, max = 100))]
     pub weight: u32,
+    /// Which of the waiting tasks of a lane goes first; those of one `order_key` keep their order anyway. Holds for what is
+    /// accepted from then on. Default: oldest.
+    pub order: Order,
     /// How long what a node has claimed of a shared store stays its own after it was last heard of, 1 s to 2 h; of the
     /// whole engine, no platform's own. With `store.type = "postgres"` at least 10 s more than every `timeout`.
     /// Default: 45 s.
@@ -146,6 +161,7 @@ impl Default for DeliveryConfig {
             breaker: BreakerConfig::default(),
             max_in_flight: 64,
             weight: 1,
+            order: Order::default(),
             lease: Duration::from_secs(45),
             rate_limit: Vec::new(),
             recipient_rate_limit: Vec::new(),

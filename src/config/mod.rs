@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 pub use accounts::Accounts;
 pub use catalogue::{Key, platform_keys, template, toml};
-pub use delivery::{Backoff, BreakerConfig, DeliveryConfig, OnAmbiguous, OnUnauthorized, RateWindow};
+pub use delivery::{Backoff, BreakerConfig, DeliveryConfig, OnAmbiguous, OnUnauthorized, Order, RateWindow};
 pub use load::{load, load_and_build};
 pub use loaded::{Entry, Loaded};
 pub use mistake::{ConfigErrors, Mistake};

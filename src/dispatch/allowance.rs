@@ -55,17 +55,18 @@ impl Dispatcher {
     /// Sets a task aside that was taken off its lane's queue and whose recipient may not be sent to before `until`; where that
     /// is far away, or too many wait like it, it waits in the store.
     pub(super) fn set_aside(&mut self, index: usize, key: usize, until: Instant, wall: SystemTime) {
+        let is_aside_full = self.is_aside_full(index);
         let (now, lane) = (self.now, &mut self.lanes[index]);
         let wait = until.saturating_duration_since(now);
         let held = self.ledger.get_mut(key).expect("what queues is in the ledger");
-        if wait > ASIDE_MAX || lane.is_aside_full() {
+        if wait > ASIDE_MAX || is_aside_full {
             let (token, task) = (held.lease.token, held.lease.task.clone());
             self.ledger.remove(key);
             let due = wall.checked_add(wait).unwrap_or(wall);
             let disposition = Disposition::Retry { due, counts: false };
             self.settler.push(Settlement { token, task, attempt: None, disposition });
             self.expect_due(due, now, wall);
-            self.claim_wanted |= self.lanes[index].wants_more(now);
+            self.claim_wanted |= self.wants_more(index, now);
             return;
         }
         // Its end is not slept through.

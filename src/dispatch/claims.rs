@@ -16,17 +16,17 @@ use crate::{
     task::Task,
 };
 
-/// Tasks this process holds at most, at least this many: more does not make it faster and costs memory.
-const HELD_MAX: usize = 512;
-
-/// A claim is made once this part of the room is free.
+/// A claim is made once this part of all room is free, or half of what is left where all lanes have the same.
 const CLAIM_ROOM_PART: usize = 8;
 
 /// Credit of a lane that this process does not know yet.
 const NEW_LANE_CREDIT: usize = 64;
 
-/// A lane that rests at least this long does not keep what others need room for.
+/// A lane that rests at least this long does not keep what others need room for,
 const LONG_REST: Duration = Duration::from_secs(5);
+
+/// and one that rests longer than this keeps nothing: what is to go first then may be accepted meanwhile.
+const VERY_LONG_REST: Duration = Duration::from_secs(60);
 
 /// Wait before a claim that failed is tried again.
 const RECLAIM_WAIT: Duration = Duration::from_secs(1);
@@ -38,24 +38,15 @@ pub struct Answer {
     claimed: Result<Claimed, StoreError>,
 }
 
-/// How many tasks to hold at most: enough to keep every worker busy while the next are claimed.
-pub fn held_max(workers: usize, worker_capacity: usize) -> usize {
-    HELD_MAX.max(2 * workers * worker_capacity)
-}
-
 impl Dispatcher {
-    /// How many more tasks there is room for.
-    pub(super) fn room(&self) -> usize {
-        self.held_max.saturating_sub(self.ledger.len())
-    }
-
     /// Starts a claim if one is wanted and there is room for a good number of tasks; gives back first what lanes hold
     /// beyond their credit.
     pub(super) fn claim(&mut self) -> Option<BoxFuture<'static, Answer>> {
         if self.store_rests.is_some_and(|until| self.clock.now() < until) {
             return None;
         }
-        let wanted = self.claim_wanted && self.room() >= self.held_max / CLAIM_ROOM_PART;
+        let parts = CLAIM_ROOM_PART.max(2 * (self.ledger.busy_lanes() + 1));
+        let wanted = self.claim_wanted && self.room() > 0 && self.room() >= self.room_max() / parts;
         if self.claim_wanted && !wanted && !self.parked.is_empty() {
             self.unload_resting();
         }
@@ -66,7 +57,7 @@ impl Dispatcher {
         let mut credits = Credits::default();
         if wanted {
             self.claim_wanted = false;
-            let lanes = self.lane_of.iter().map(|(key, index)| (key.clone(), self.lanes[*index].credit(now))).collect();
+            let lanes = self.lane_of.iter().map(|(key, index)| (key.clone(), self.credit(*index, now))).collect();
             let shut = self.lane_of.iter().filter(|(_, index)| self.lanes[**index].gate.is_shut());
             let shut = shut.map(|(key, _)| key.clone()).collect();
             credits = Credits { total: self.room(), lanes, others: NEW_LANE_CREDIT, shut };
@@ -85,22 +76,32 @@ impl Dispatcher {
     /// Takes what queues on lanes that rest for long back out of the room that others need.
     fn unload_resting(&mut self) {
         let soon = self.clock.now() + LONG_REST;
-        for (_, lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.is_resting(soon)) {
-            lane.backlog |= !lane.queue.is_empty();
-            let held = lane.queue.drain(..).filter_map(|key| self.ledger.remove(key));
-            self.overflow.extend(held.map(|held| (held.lease.token, held.lease.task)));
+        let resting = self.lanes.iter().filter(|(_, lane)| lane.is_resting(soon)).map(|(index, _)| index);
+        resting.collect::<Vec<_>>().into_iter().for_each(|index| self.unload(index));
+    }
+
+    /// Takes what queues on a lane back out, if the lane is not to be looked at for very long, or until a person says so.
+    pub(super) fn unload_very_long(&mut self, index: usize, until: Instant, now: Instant) {
+        if until.saturating_duration_since(now) > VERY_LONG_REST || self.lanes[index].gate.paused {
+            self.unload(index);
         }
+    }
+
+    /// Takes everything that queues on a lane out of it: it waits in the store.
+    fn unload(&mut self, index: usize) {
+        let lane = &mut self.lanes[index];
+        lane.backlog |= !lane.queue.is_empty();
+        let held = lane.queue.drain(..).filter_map(|key| self.ledger.remove(key));
+        self.overflow.extend(held.map(|held| (held.lease.token, held.lease.task)));
     }
 
     /// Takes everything that queues out of its lanes: the lease is over, and others may have it. What was given out already
     /// looks for itself.
     pub(super) fn unload_lapsed(&mut self) {
         let keys: Vec<_> = self.ledger.iter().filter(|(_, held)| held.aside.is_some()).map(|(key, _)| key).collect();
-        for (_, lane) in &mut self.lanes {
-            lane.aside = 0;
-            let held = lane.queue.drain(..).filter_map(|key| self.ledger.remove(key));
-            self.overflow.extend(held.map(|held| (held.lease.token, held.lease.task)));
-        }
+        self.lanes.iter_mut().for_each(|(_, lane)| lane.aside = 0);
+        let lanes: Vec<_> = self.lanes.iter().map(|(index, _)| index).collect();
+        lanes.into_iter().for_each(|index| self.unload(index));
         let held = keys.into_iter().filter_map(|key| self.ledger.remove(key));
         self.overflow.extend(held.map(|held| (held.lease.token, held.lease.task)));
         self.claim_wanted = true;
@@ -129,10 +130,9 @@ impl Dispatcher {
         for key in claimed.left {
             match self.lane_of.get(&key) {
                 Some(index) => {
-                    let lane = &mut self.lanes[*index];
-                    lane.backlog = true;
+                    self.lanes[*index].backlog = true;
                     // It may have fallen idle since its credit was counted: nothing else would ask for more then.
-                    self.claim_wanted |= lane.wants_more(now);
+                    self.claim_wanted |= self.wants_more(*index, now);
                 }
                 None => self.claim_wanted = true,
             }

@@ -79,7 +79,6 @@ pub struct Dispatcher {
     /// When the scaler was last told that something waits for a worker, if it does.
     pub(super) demand_shown: Option<Instant>,
     pub(super) settler: Settler,
-    pub(super) held_max: usize,
     pub(super) claim_wanted: bool,
     pub(super) overflow: Vec<(LeaseToken, Arc<Task>)>,
     pub(super) next_due: Option<Instant>,
@@ -122,9 +121,7 @@ impl Dispatcher {
             board: parts.board.clone(),
             clock: parts.clock.clone(),
         };
-        let held_max = super::claims::held_max(parts.config.min_workers, parts.worker_capacity);
-        parts.arrivals.set_room(held_max);
-        Self {
+        let this = Self {
             roster: Roster::new(parts.config.strategy, parts.worker_capacity, parts.seed),
             worker_capacity: parts.worker_capacity,
             now: parts.clock.now(),
@@ -153,7 +150,6 @@ impl Dispatcher {
             paused: HashSet::new(),
             ledger: Ledger::default(),
             settler: Settler::new(desk),
-            held_max,
             claim_wanted: true,
             overflow: Vec::new(),
             next_due: None,
@@ -167,7 +163,9 @@ impl Dispatcher {
             timer: None,
             draining: false,
             fresh_ended: false,
-        }
+        };
+        this.arrivals.set_room(this.room());
+        this
     }
 
     /// Works until the scope drains and everything under way is settled.

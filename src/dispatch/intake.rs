@@ -28,13 +28,19 @@ impl Dispatcher {
             self.end_unsent(&lease, Disposition::NextStep(StepReason::Open));
             return;
         }
-        if self.lanes[index].is_full() || matches!(self.lanes[index].owner, Owner::Elsewhere(_)) {
-            self.lanes[index].backlog = true;
+        let lane = &mut self.lanes[index];
+        if matches!(lane.owner, Owner::Elsewhere(_)) {
+            lane.backlog = true;
             self.overflow.push((lease.token, lease.task));
             return;
         }
+        let is_full = self.is_full(index);
         let key = self.ledger.insert(lease, index, self.now);
-        self.lanes[index].queue.push_back(key);
+        self.lanes[index].line_up(key, &self.ledger);
+        if is_full && let Some(last) = self.lanes[index].queue.pop_back().and_then(|last| self.ledger.remove(last)) {
+            self.lanes[index].backlog = true;
+            self.overflow.push((last.lease.token, last.lease.task));
+        }
         self.ready(index);
     }
 
@@ -114,7 +120,7 @@ impl Dispatcher {
                 self.lanes[held.lane].aside -= 1;
             }
             self.end_unsent(&held.lease, disposition);
-            self.claim_wanted |= self.lanes[held.lane].wants_more(self.clock.now());
+            self.claim_wanted |= self.wants_more(held.lane, self.clock.now());
         }
     }
 

@@ -7,19 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{gate::Gate, owners::Owner, recipients::Recipients};
+use super::{credit::room_max, gate::Gate, ledger::Ledger, owners::Owner, recipients::Recipients};
 use crate::{
     clock::Clock,
-    config::{DeliveryConfig, OnAmbiguous, RateWindow},
-    event::BreakerState,
+    config::{DeliveryConfig, OnAmbiguous, Order},
     routing::PlatformEntry,
-    store::Limit,
+    store::{Limit, freshness},
     task::LaneKey,
     telemetry::PlatformTally,
 };
-
-/// A lane with a rate limit holds what it may send in this time.
-const SOON: Duration = Duration::from_secs(2);
 
 /// A lane that is paused looks at what has expired on it this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -72,7 +68,8 @@ pub struct Lane {
     pub owner: Owner,
     /// The account whose limit it shares with others.
     pub account: Option<Arc<str>>,
-    held_max: usize,
+    /// Most room that its tasks take here.
+    pub room_max: usize,
     lingers_until: Option<Instant>,
     /// Since when nothing but a worker was missing for its first task to be sent; `None` while something else was.
     pub runnable_since: Option<Instant>,
@@ -116,7 +113,7 @@ impl Lane {
         let used = clock.now();
         let gate = Gate::new(&entry.delivery, entry.capabilities.batch_max.min(batch_size), clock);
         let hash = stable_hash(&key);
-        let (queue, in_flight, held_max) = (VecDeque::new(), 0, held_max(&entry.delivery));
+        let (queue, in_flight, room_max) = (VecDeque::new(), 0, room_max(&entry.delivery));
         let recipients = Recipients::new(&entry.delivery.recipient_rate_limit);
         let account = Some(&*entry.delivery.account).filter(|name| !name.is_empty()).map(Arc::from);
         Self {
@@ -140,7 +137,7 @@ impl Lane {
             tally,
             parked_until: None,
             gate,
-            held_max,
+            room_max,
             lingers_until: None,
             runnable_since: None,
             average_nanos: 0,
@@ -175,6 +172,20 @@ impl Lane {
         Readiness::Ready(batch.min(self.queue.len()))
     }
 
+    /// Queues a task that was just taken in: behind the others, or where the newest go first before whatever is older.
+    pub fn line_up(&mut self, key: usize, ledger: &Ledger) {
+        if self.entry.delivery.order == Order::Oldest {
+            return self.queue.push_back(key);
+        }
+        let fresh = |key: usize| {
+            // What has begun stays at the head.
+            let head = ledger.get(key).filter(|held| !held.begun).map(|held| &held.lease.task.head);
+            head.map_or(i64::MAX, |head| freshness(head.accepted_at, head.message.priority))
+        };
+        let place = self.queue.iter().position(|queued| fresh(*queued) < fresh(key));
+        self.queue.insert(place.unwrap_or(self.queue.len()), key);
+    }
+
     /// Whether its tasks must not be sent twice, even if this process dies.
     pub fn is_at_most_once(&self) -> bool {
         self.entry.delivery.on_ambiguous == OnAmbiguous::Dead
@@ -204,7 +215,7 @@ impl Lane {
     pub fn is_forgettable(&self, now: Instant) -> bool {
         let DeliveryConfig { rate_limit, recipient_rate_limit, .. } = &self.entry.delivery;
         let looks_back = rate_limit.iter().chain(recipient_rate_limit).map(|window| window.per).max().unwrap_or_default();
-        let is_idle = self.held() == 0 && self.beginning == 0 && !self.backlog && !self.in_ring;
+        let is_idle = self.held() == 0 && !self.backlog && !self.in_ring;
         is_idle
             && self.parked_until.is_none()
             && self.gate.is_as_new(now)
@@ -216,41 +227,9 @@ impl Lane {
         self.gate.bar(now, false).is_some()
     }
 
-    /// How many more tasks it can take, queued and in flight together.
-    pub fn credit(&self, now: Instant) -> usize {
-        if self.is_resting(now) || matches!(self.owner, Owner::Elsewhere(_)) {
-            return 0;
-        }
-        let held = self.held();
-        let room = self.held_max.saturating_sub(held);
-        match self.gate.breaker() {
-            BreakerState::Closed => room,
-            _ => room.min(self.gate.free(held)),
-        }
-    }
-
     /// Its tasks here, wherever they are.
-    fn held(&self) -> usize {
-        self.queue.len() + self.aside + self.in_flight
-    }
-
-    /// Whether it holds as many tasks as it may.
-    pub fn is_full(&self) -> bool {
-        self.held() >= self.held_max
-    }
-
-    /// Whether no more of its tasks may be set aside: the others need room too.
-    pub fn is_aside_full(&self) -> bool {
-        self.aside >= self.held_max / 2
-    }
-
-    /// Whether it should be refilled from the store.
-    pub fn wants_more(&self, now: Instant) -> bool {
-        let enough = match self.gate.breaker() {
-            BreakerState::Closed => self.held_max.div_ceil(2),
-            _ => 1,
-        };
-        self.backlog && self.credit(now) >= enough
+    pub fn held(&self) -> usize {
+        self.queue.len() + self.aside + self.in_flight + self.beginning
     }
 }
 
@@ -259,39 +238,4 @@ fn stable_hash(key: &LaneKey) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish()
-}
-
-/// How many tasks a lane holds at most, queued and in flight together: enough to go on while more are claimed, and no
-/// more than its rate limit lets go soon.
-fn held_max(delivery: &DeliveryConfig) -> usize {
-    let soon = |window: &RateWindow| {
-        let paced = SOON.as_nanos() * u128::from(window.count.get()) / window.per.as_nanos().max(1);
-        usize::try_from(paced).unwrap_or(usize::MAX).saturating_add(window.burst.get() as usize)
-    };
-    let limited = delivery.rate_limit.iter().map(soon).min().unwrap_or(usize::MAX);
-    limited.min(2 * delivery.max_in_flight)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::num::NonZeroU32;
-
-    use super::*;
-
-    #[test]
-    fn a_lane_holds_no_more_than_its_rate_limit_lets_go_soon() {
-        let number = |n| NonZeroU32::new(n).expect("not zero");
-        let window =
-            |count, seconds, burst| RateWindow { count: number(count), per: Duration::from_secs(seconds), burst: number(burst) };
-        for (rate_limit, expected) in [
-            (vec![], 128),
-            (vec![window(1, 3600, 1)], 1),
-            (vec![window(10, 1, 1)], 21),
-            (vec![window(10, 1, 1), window(30, 60, 10)], 11),
-            (vec![window(u32::MAX, 1, u32::MAX)], 128),
-        ] {
-            let delivery = DeliveryConfig { rate_limit, ..DeliveryConfig::default() };
-            assert_eq!(held_max(&delivery), expected, "{:?}", delivery.rate_limit);
-        }
-    }
 }

@@ -46,11 +46,24 @@ impl Held {
 #[derive(Debug, Default)]
 pub struct Ledger {
     held: Slab<Held>,
+    /// The room that the tasks of each lane take.
+    lanes: Vec<usize>,
+    /// The room that all take.
+    room: usize,
+    /// Lanes that have tasks here.
+    busy_lanes: usize,
 }
 
 impl Ledger {
     /// Writes a task in, queued on `lane`.
     pub fn insert(&mut self, lease: Lease, lane: usize, now: Instant) -> usize {
+        let room = lease.task.room();
+        if self.lanes.len() <= lane {
+            self.lanes.resize(lane + 1, 0);
+        }
+        self.busy_lanes += usize::from(self.lanes[lane] == 0);
+        self.lanes[lane] += room;
+        self.room += room;
         self.held.insert(Held {
             lease,
             lane,
@@ -76,7 +89,27 @@ impl Ledger {
 
     /// Strikes a task out.
     pub fn remove(&mut self, key: usize) -> Option<Held> {
-        self.held.try_remove(key)
+        let held = self.held.try_remove(key)?;
+        let room = held.lease.task.room();
+        self.room -= room;
+        self.lanes[held.lane] -= room;
+        self.busy_lanes -= usize::from(self.lanes[held.lane] == 0);
+        Some(held)
+    }
+
+    /// The room that all tasks take.
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    /// The room that the tasks of a lane take.
+    pub fn room_of(&self, lane: usize) -> usize {
+        self.lanes.get(lane).copied().unwrap_or_default()
+    }
+
+    /// How many lanes have tasks here.
+    pub fn busy_lanes(&self) -> usize {
+        self.busy_lanes
     }
 
     /// The keys of the tasks `worker` has, with the number of the job each is in.

@@ -18,6 +18,7 @@
 //! | `allowance` | taking in what limits allow, and setting aside whoever waits for his recipient |
 //! | `owners` | which node sends where a limit holds for all of them |
 //! | `claims` | how much is claimed from the store, and when |
+//! | `credit` | how much of each lane is held here |
 //! | `demand` | what is told of waiting tasks: to the scaler, on the board, and of a single one |
 //! | `gate` | whether a lane may send now: its limits, its breaker, what it was told |
 //! | `lane` | [`Lane`](lane::Lane): one road, its queue and its limits |
@@ -30,6 +31,7 @@ mod allowance;
 mod beginnings;
 mod claims;
 mod command;
+mod credit;
 mod demand;
 mod dispatcher;
 mod gate;

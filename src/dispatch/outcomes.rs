@@ -7,7 +7,7 @@ use std::{
 
 use notifyhub_platforms::contract::{ErrorKind, LimitScope, SendError};
 
-use super::{claims::held_max, dispatcher::Dispatcher, ledger::Held};
+use super::{dispatcher::Dispatcher, ledger::Held};
 use crate::{
     policy::{Judgement, Sign, Standing, judge, onward},
     pool::{Done, FinishedSend, PoolEvent},
@@ -32,7 +32,6 @@ impl Dispatcher {
             PoolEvent::Ended { worker } => self.take_lost(worker, "ended"),
             PoolEvent::Lost { worker, why } => self.take_lost(worker, &why),
         }
-        self.held_max = held_max(self.roster.workers(), self.worker_capacity);
     }
 
     fn take_done(&mut self, worker: WorkerKey, done: Done, now: Instant, wall: SystemTime) {
@@ -98,7 +97,7 @@ impl Dispatcher {
             lane.tally.retried.fetch_add(1, Relaxed);
             self.expect_due(due, now, wall);
         }
-        self.claim_wanted |= self.lanes[held.lane].wants_more(now);
+        self.claim_wanted |= self.wants_more(held.lane, now);
         self.ready(held.lane);
         let attempt = Attempt {
             number: held.lease.tries + 1,

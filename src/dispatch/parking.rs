@@ -52,6 +52,7 @@ impl Dispatcher {
         for index in resting {
             if self.lanes[index].gate.rest_until(until) {
                 self.park(index, until);
+                self.ready(index);
                 let key = self.lanes[index].key.clone();
                 self.events.publish(|| (None, EventKind::LaneParked { lane: key, wait }));
             }
@@ -126,8 +127,8 @@ impl Dispatcher {
             lane.parked_until = None;
             self.ask_owner(index, now);
             self.look(index, now);
-            let lane = &mut self.lanes[index];
-            self.claim_wanted |= lane.wants_more(now);
+            self.claim_wanted |= self.wants_more(index, now);
+            let lane = &self.lanes[index];
             match lane.gate.bar(now, false).and_then(Bar::until) {
                 Some(until) if lane.queue.is_empty() => self.park(index, until),
                 _ => self.ready(index),
@@ -219,13 +220,14 @@ impl Dispatcher {
         let (shut, backlog) = (lane.gate.is_shut(), lane.backlog);
         match lane.gate.bar(now, false).and_then(Bar::until) {
             Some(until) => self.park(index, until),
-            None => self.ready(index),
+            None => {}
         }
         if shut {
             self.leave(index);
         }
+        self.ready(index);
         // What waits in the store and has another way is to take it.
-        self.claim_wanted |= (shut && backlog) || self.lanes[index].wants_more(now);
+        self.claim_wanted |= (shut && backlog) || self.wants_more(index, now);
         let why: Arc<str> = why.into();
         self.events.publish(|| (None, EventKind::BreakerChanged { lane: key, state, why }));
     }
@@ -275,7 +277,7 @@ impl Dispatcher {
             if matches!(order, LaneOrder::Open | LaneOrder::Close) {
                 self.breaker_changed(index, now, "somebody said so");
             }
-            self.claim_wanted |= self.lanes[index].wants_more(now);
+            self.claim_wanted |= self.wants_more(index, now);
             self.ready(index);
         }
         let paused = match order {

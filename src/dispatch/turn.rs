@@ -91,6 +91,7 @@ impl Dispatcher {
                 Readiness::Parked(until) => {
                     (lane.runnable_since, lane.turn_left) = (None, 0);
                     self.unload_begun(index);
+                    self.unload_very_long(index, until, now);
                     let until = self.end_expired(index, until, now, wall);
                     self.park(index, until);
                 }

@@ -7,6 +7,7 @@ use std::{
 
 use super::{Accepted, Batch, Hub, HubError, Inner, accepted::in_batch};
 use crate::{
+    config::Order,
     event::EventKind,
     routing::{Further, Route, TargetMistake, resolve},
     store::{Enqueued, Keys, Submission, UrlPlatform},
@@ -135,8 +136,14 @@ impl Hub {
         let wall = self.inner.clock.wall();
         let idempotency = notification.idempotency_key.clone().map(|key| (key, content_hash(&notification)));
         let dedupe = notification.dedupe.map(|window| (message_hash(&notification), window.min(DEDUPE_MAX)));
-        let keys = Keys { order: notification.order_key.clone(), replace: notification.replace_key.clone(), dedupe };
         let numbered = || (0..).zip(&routes);
+        let goes_first = |route: &Route| route.entry.delivery.order == Order::Newest;
+        let keys = Keys {
+            order: notification.order_key.clone(),
+            replace: notification.replace_key.clone(),
+            dedupe,
+            newest_first: numbered().filter(|(_, route)| goes_first(route)).map(|(index, _)| index).collect(),
+        };
         let head = Arc::new(Head {
             id: self.inner.ids.notification(wall),
             correlation: notification.correlation_id,

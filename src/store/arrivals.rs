@@ -11,14 +11,15 @@ use std::sync::{
 use tokio::sync::{mpsc, watch};
 
 use super::Lease;
+use crate::task::Task;
 
-/// How much may be handed over: both count tasks since the beginning, so that what is under way between the two ends is
-/// counted once.
+/// How much may be handed over: both count the [room](Task::room) of tasks since the beginning, so that what is under way
+/// between the two ends is counted once.
 #[derive(Debug, Default)]
 struct Window {
-    /// Tasks handed over, or promised to be.
+    /// Room of what was handed over, or is promised to be.
     handed: AtomicU64,
-    /// Tasks that may have been handed over by now.
+    /// Room of what may have been handed over by now.
     limit: AtomicU64,
 }
 
@@ -44,7 +45,7 @@ pub struct ArrivalReceiver {
 #[derive(Debug)]
 pub struct FreshReceiver {
     messages: mpsc::UnboundedReceiver<Vec<Lease>>,
-    /// Tasks received since the beginning.
+    /// Room of what was received since the beginning.
     received: u64,
 }
 
@@ -59,20 +60,21 @@ pub fn arrivals() -> (ArrivalSender, ArrivalReceiver) {
 }
 
 impl ArrivalSender {
-    /// Whether the dispatcher has room for so many fresh tasks now; if so they are promised, and are to be
+    /// Whether the dispatcher has room for these fresh tasks now; if so they are promised, and are to be
     /// [handed over](Self::hand_over) or [taken back](Self::take_back).
-    pub fn reserve(&self, tasks: usize) -> bool {
+    pub fn reserve(&self, tasks: &[Arc<Task>]) -> bool {
         if self.fresh.is_closed() {
             return false;
         }
         let limit = self.window.limit.load(Ordering::Relaxed);
-        let within = |handed: u64| handed.checked_add(tasks as u64).filter(|handed| *handed <= limit);
+        let room = tasks.iter().map(|task| task.room() as u64).sum();
+        let within = |handed: u64| handed.checked_add(room).filter(|handed| *handed <= limit);
         self.window.handed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok()
     }
 
     /// Takes back a promise.
-    pub fn take_back(&self, tasks: usize) {
-        self.window.handed.fetch_sub(tasks as u64, Ordering::Relaxed);
+    pub fn take_back<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
+        self.window.handed.fetch_sub(room(leases), Ordering::Relaxed);
     }
 
     /// Hands over what was promised.
@@ -96,14 +98,14 @@ impl FreshReceiver {
     pub async fn receive(&mut self, fresh: &mut Vec<Vec<Lease>>, messages_max: usize) -> usize {
         let had = fresh.len();
         let count = self.messages.recv_many(fresh, messages_max).await;
-        self.received += fresh[had..].iter().map(Vec::len).sum::<usize>() as u64;
+        self.received += room(fresh[had..].iter().flatten());
         count
     }
 
     /// Fresh work that is there already.
     pub fn try_receive(&mut self) -> Option<Vec<Lease>> {
         let leases = self.messages.try_recv().ok()?;
-        self.received += leases.len() as u64;
+        self.received += room(&leases);
         Some(leases)
     }
 }
@@ -115,8 +117,12 @@ impl ArrivalReceiver {
         self.fresh.messages.close();
     }
 
-    /// Says how many more tasks the dispatcher has room for.
-    pub fn set_room(&self, tasks: usize) {
-        self.window.limit.store(self.fresh.received + tasks as u64, Ordering::Relaxed);
+    /// Says how much more room the dispatcher has.
+    pub fn set_room(&self, room: usize) {
+        self.window.limit.store(self.fresh.received + room as u64, Ordering::Relaxed);
     }
+}
+
+fn room<'a>(leases: impl IntoIterator<Item = &'a Lease>) -> u64 {
+    leases.into_iter().map(|lease| lease.task.room() as u64).sum()
 }

@@ -50,6 +50,7 @@ pub use sqlite::{Inspection, SqliteOptions, SqliteStore, backup, inspect};
 #[cfg(feature = "postgres")]
 pub use tokio_postgres;
 
+pub use rank::freshness;
 pub use work::{
     Cancelled, Claimed, Counts, Credits, Enqueued, Keys, Lease, LeaseToken, Limit, Owned, Released, Settled, Settlement,
     Submission, UrlPlatform,

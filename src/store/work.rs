@@ -34,6 +34,15 @@ pub struct Keys {
     pub replace: Option<Arc<str>>,
     /// Targets for which the same content, by its hash, was accepted within this time are cancelled.
     pub dedupe: Option<(u64, Duration)>,
+    /// Places of those of its tasks that go before everything accepted earlier on their lanes.
+    pub newest_first: Vec<u32>,
+}
+
+impl Keys {
+    /// Whether a task goes before everything accepted earlier on its lane.
+    pub fn goes_first(&self, task: &Task) -> bool {
+        self.newest_first.contains(&task.index)
+    }
 }
 
 /// A platform that came as a URL.

@@ -37,6 +37,9 @@ impl Head {
     }
 }
 
+/// Bytes of a message for which its task takes one unit of room.
+const UNIT_BYTES: usize = 128 * 1024;
+
 /// One notification for one target: the unit of state, of retry and of outcome.
 #[derive(Debug, Clone)]
 pub struct Task {
@@ -65,6 +68,11 @@ impl Task {
     /// The platform it goes to.
     pub fn platform(&self) -> &PlatformName {
         &self.lane.platform
+    }
+
+    /// How much room it takes where memory is bounded: a unit, and one more for each full 128 KiB of its message.
+    pub fn room(&self) -> usize {
+        1 + self.head.message.bytes() / UNIT_BYTES
     }
 
     /// What an adapter is given for attempt number `attempt` (from 1).

@@ -30,15 +30,15 @@ pub struct WaitingTasks {
 
 impl WaitingTasks {
     /// The place of a task that has just been accepted.
-    pub fn new_place(&mut self, head: &Head) -> Place {
+    pub fn new_place(&mut self, head: &Head, newest_first: bool) -> Place {
         self.last_number += 1;
-        (self.ranks.next(head.accepted_at, head.message.priority), self.last_number)
+        (self.ranks.next(head.accepted_at, head.message.priority).of(newest_first), self.last_number)
     }
 
     /// The place of a task that waits anew at `wall`.
     pub fn new_place_at(&mut self, wall: SystemTime) -> Place {
         self.last_number += 1;
-        (self.ranks.next(wall, Default::default()), self.last_number)
+        (self.ranks.next(wall, Default::default()).of(false), self.last_number)
     }
 
     /// Whether no due task waits on `lane`.
@@ -197,7 +197,7 @@ mod tests {
         for lane in lanes.iter().flat_map(|lane| std::iter::repeat_n(lane, count)) {
             let lane = LaneKey::whole(lane.parse().expect("a name"));
             let task = Task { id: TaskId::from_bits(1), index: 0, head: head.clone(), lane, recipient: None, until: None };
-            let place = waiting.new_place(&head);
+            let place = waiting.new_place(&head, false);
             waiting.push(&Record::waiting(&Arc::new(task), place, None));
         }
         waiting

@@ -109,10 +109,12 @@ impl Shelf {
         let due = tasks.first().and_then(|task| task.head.not_before).filter(|due| *due > wall);
         let plain = due.is_none() && keys.order.is_none() && whole;
         let straight = plain && tasks.iter().all(|task| self.waiting.is_lane_empty(&task.lane));
-        if straight && let Some(arrivals) = self.arrivals.as_ref().filter(|arrivals| arrivals.reserve(tasks.len())) {
+        if straight && let Some(arrivals) = self.arrivals.as_ref().filter(|arrivals| arrivals.reserve(tasks)) {
             let (waiting, last) = (&mut self.waiting, &mut self.next_token);
-            let records: Box<[Record]> =
-                tasks.iter().map(|task| Record::leased(task, waiting.new_place(&task.head), token(last))).collect();
+            let records: Box<[Record]> = tasks
+                .iter()
+                .map(|task| Record::leased(task, waiting.new_place(&task.head, keys.goes_first(task)), token(last)))
+                .collect();
             if arrivals.hand_over(records.iter().map(Record::lease).collect()).is_ok() {
                 self.counts.leased += records.len() as u64;
                 return records;
@@ -124,7 +126,7 @@ impl Shelf {
     }
 
     fn place_waiting(&mut self, task: &Arc<Task>, due: Option<SystemTime>, keys: &Keys) -> Record {
-        let mut record = Record::waiting(task, self.waiting.new_place(&task.head), due);
+        let mut record = Record::waiting(task, self.waiting.new_place(&task.head, keys.goes_first(task)), due);
         record.order.clone_from(&keys.order);
         record.held = keys.order.as_ref().is_some_and(|key| self.sayings.link(key, task));
         if record.held {

@@ -250,20 +250,20 @@ pub fn place_plain<'a>(core: &Core, rows: &mut Rows<'a>, submission: &'a Submiss
         let due = book.next_wake <= now;
         (rank, !due && lanes.iter().all(|lane| !book.ready.contains(lane)))
     };
-    let reserved = || core.arrivals().as_ref().is_some_and(|arrivals| arrivals.reserve(tasks.len()));
+    let reserved = || core.arrivals().as_ref().is_some_and(|arrivals| arrivals.reserve(tasks));
     rows.push(submission);
     let mut placed = Placed { fresh: Vec::new(), waits_on: Vec::new(), wake: None };
     if !due_later && nothing_older && reserved() {
         for (task, lane) in tasks.iter().zip(lanes) {
             let token = core.token(node);
-            rows.push_leased(task, lane, rank, token);
+            rows.push_leased(task, lane, rank.of(submission.keys.goes_first(task)), token);
             core.book().leases.insert(token);
             placed.fresh.push(Lease { token, task: Arc::clone(task), counted: 0, tries: 0 });
         }
         return placed;
     }
     for (task, lane) in tasks.iter().zip(lanes) {
-        let (code, wake) = rows.push_waiting(task, lane.clone(), rank, now, None);
+        let (code, wake) = rows.push_waiting(task, lane.clone(), rank.of(submission.keys.goes_first(task)), now, None);
         placed.note(code, lane, wake);
     }
     placed

@@ -117,10 +117,9 @@ async fn store(core: &Core, group: &[Call]) -> Result<(), Failure> {
 
 /// Writes into the book what was stored and hands fresh work over, or takes the promises back.
 pub fn settle_in(core: &Core, placed: Vec<Placed>, stored: Result<bool, Failure>, tasks: usize) -> Result<(), Failure> {
-    let promised: usize = placed.iter().map(|placed| placed.fresh.len()).sum();
     let take_back = || {
-        if let Some(arrivals) = core.arrivals().as_ref().filter(|_| promised > 0) {
-            arrivals.take_back(promised);
+        if let Some(arrivals) = core.arrivals().as_ref() {
+            arrivals.take_back(placed.iter().flat_map(|placed| &placed.fresh));
         }
         let mut book = core.book();
         placed.iter().flat_map(|placed| &placed.fresh).for_each(|lease| _ = book.end(lease.token));

@@ -146,6 +146,7 @@ async fn place<'a>(core: &Core, client: &Client, rows: &mut Rows<'a>, submission
             None => None,
         };
         let lane = lane_text(&task.lane);
+        let rank = rank.of(submission.keys.goes_first(task));
         let (code, wake) = rows.push_waiting(task, lane.clone(), rank, core.now(), link);
         placed.note(code, lane, wake);
     }

@@ -9,7 +9,7 @@ use crate::{store::TaskFilter, task::TaskState};
 /// Lets dead tasks wait again, behind all others, with all their attempts before them; in a transaction.
 pub async fn requeue(core: &Core, client: &Client, filter: &TaskFilter, max: usize) -> Result<Vec<String>, Failure> {
     let (notifications, places) = dead(client, filter, max).await?;
-    let rank = core.book().ranks.next(core.clock.wall(), Default::default());
+    let rank = core.book().ranks.next(core.clock.wall(), Default::default()).of(false);
     let sql = "WITH dead AS (\
                  DELETE FROM notifyhub.ended e USING unnest($1::uuid[], $2::int[]) AS w(notification, place) \
                  WHERE e.notification = w.notification AND e.place = w.place AND e.state = 11 RETURNING e.*), \

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     failpoint::failpoint,
-    store::{Enqueued, IDEMPOTENCY_WINDOW, Lease, StoreError, Submission, UrlPlatform, codec},
+    store::{Enqueued, IDEMPOTENCY_WINDOW, Lease, StoreError, Submission, UrlPlatform, codec, rank::Rank},
     task::LaneKey,
 };
 
@@ -111,7 +111,7 @@ impl Session<'_> {
 
     /// Hands the tasks of one notification straight to the dispatcher if it has room and nothing older waits on their
     /// lanes; else they wait.
-    fn place(&mut self, submission: &Submission, first: i64, rank: i64, repeated: &[bool]) -> Result<(), Failure> {
+    fn place(&mut self, submission: &Submission, first: i64, rank: Rank, repeated: &[bool]) -> Result<(), Failure> {
         let (tasks, order) = (&submission.tasks, &submission.keys.order);
         let accepted = codec::nanos(submission.head.accepted_at);
         let expires = submission.head.expires_at.map(codec::nanos).unwrap_or_default();
@@ -121,7 +121,7 @@ impl Session<'_> {
         let nothing_older = lanes.iter().all(|lane| !self.book.lanes.is_ready(*lane));
         // Those that repeat others are cancelled before anybody sees them.
         let plain = due.is_none() && order.is_none() && !repeated.contains(&true);
-        let straight = plain && nothing_older && self.reserve(tasks.len());
+        let straight = plain && nothing_older && self.reserve(tasks);
         let count = tasks.len() as i64;
         let (code, wake) = match due {
             _ if straight => (state::HANDED, 0),
@@ -141,7 +141,7 @@ impl Session<'_> {
                 lane,
                 task.recipient.as_deref(),
                 code,
-                rank,
+                rank.of(submission.keys.goes_first(task)),
                 due.unwrap_or_default(),
                 wake,
                 accepted,

@@ -19,7 +19,7 @@ impl Session<'_> {
     /// Lets dead tasks wait again, behind all others, with all their attempts before them.
     pub fn requeue(&mut self, filter: &TaskFilter, max: usize) -> Result<usize, Failure> {
         let dead = self.dead(filter, max)?;
-        let rank = self.book.ranks.next(self.wall, Default::default());
+        let rank = self.book.ranks.next(self.wall, Default::default()).of(false);
         for (seq, task) in &dead {
             let place = i64::from(task.outcome.task.index().unwrap_or_default());
             let sql = "UPDATE task SET state = ?2, dead = NULL, due = 0, rank = ?3, counted = 0, crashes = 0, \

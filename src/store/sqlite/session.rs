@@ -1,14 +1,17 @@
 //! One transaction after another on the writing connection, with the statements they use and the book they keep.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
 
 use rusqlite::{Connection, Statement, params};
 
 use super::{book::Book, failure::Failure, space::Space};
-use crate::store::{ArrivalSender, Counts, Lease, codec::nanos};
+use crate::{
+    store::{ArrivalSender, Counts, Lease, codec::nanos},
+    task::Task,
+};
 
 /// Room for a first attempt in a task's row, in bytes.
 pub const ATTEMPT_ROOM: usize = 96;
@@ -129,7 +132,7 @@ impl<'c> Session<'c> {
     pub fn roll_back(&mut self) -> Result<(), Failure> {
         let group = std::mem::take(&mut self.group);
         if let Some(arrivals) = &self.arrivals {
-            arrivals.take_back(group.fresh.len());
+            arrivals.take_back(&group.fresh);
         }
         self.book.take_back();
         if !self.db.is_autocommit() {
@@ -153,8 +156,8 @@ impl<'c> Session<'c> {
         self.book.counts
     }
 
-    /// Whether the dispatcher has room for so many fresh tasks now; if so they are to be [handed over](Self::hand_over).
-    pub fn reserve(&self, tasks: usize) -> bool {
+    /// Whether the dispatcher has room for these fresh tasks now; if so they are to be [handed over](Self::hand_over).
+    pub fn reserve(&self, tasks: &[Arc<Task>]) -> bool {
         self.arrivals.as_ref().is_some_and(|arrivals| arrivals.reserve(tasks))
     }
 

@@ -233,7 +233,7 @@ async fn a_paused_platform_is_sent_nothing_and_what_waits_for_it_expires_in_time
     let short = Notification::text("short").to("test").expires_at(wall + MINUTE);
     let short = test.hub.send(short).await.expect("accepted");
     let long = test.hub.send(Notification::text("long").to("test")).await.expect("accepted");
-    while lane(&test).await.waiting < 2 {
+    while test.hub.stats().tasks.waiting < 2 {
         tokio::task::yield_now().await;
     }
     assert_eq!(lane(&test).await.parked.expect("parked").by, ParkedBy::Paused);

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use notifyhub::{
     Notification, TaskState,
     clock::Clock,
-    config::{DeliveryConfig, PoolConfig, RateWindow},
+    config::{DeliveryConfig, RateWindow},
     event::EventKind,
     platforms::contract::{LimitScope, Receipt, SendError},
     testing::{FakePlatform, Reaction, TestHub},
@@ -22,45 +22,6 @@ async fn a_platform_that_hangs_does_not_hold_up_another() {
     let quick = (0..300).map(|n| Notification::text(format!("{n}")).to("test"));
     let outcomes = test.hub.send_all(quick).await.expect("accepted").outcomes(|_| ()).await.expect("known");
     assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
-}
-
-#[tokio::test]
-async fn no_lane_takes_more_than_half_the_slots_while_another_waits() {
-    let (one, two) = (FakePlatform::new(), FakePlatform::new());
-    one.otherwise(Reaction::Hang);
-    two.otherwise(Reaction::Hang);
-    let pool = PoolConfig { min_workers: 1, max_workers: 1, slots: 8, ..PoolConfig::default() };
-    let tell = |hub: notifyhub::HubBuilder| hub.pool(pool).platform("one", one.clone()).platform("two", two.clone());
-    let test = TestHub::start_with(tell).await.expect("starts");
-    let both = (0..40).map(|n| Notification::text(n.to_string()).to(if n % 2 == 0 { "one" } else { "two" }));
-    test.hub.send_all(both).await.expect("accepted");
-    for platform in [&one, &two] {
-        platform.wait_for(4).await;
-        assert_eq!(platform.count(), 4);
-    }
-}
-
-#[tokio::test]
-async fn lanes_that_all_want_more_are_given_as_much_as_they_weigh() {
-    let pool = PoolConfig { min_workers: 1, max_workers: 1, slots: 16, batch_size: 2, ..PoolConfig::default() };
-    let account = FakePlatform::new();
-    let names: Vec<_> = (0..13).map(|n| format!("lane{n}")).collect();
-    let tell = |mut hub: notifyhub::HubBuilder| {
-        for (n, name) in names.iter().enumerate() {
-            let delivery = DeliveryConfig { weight: if n == 0 { 3 } else { 1 }, ..DeliveryConfig::default() };
-            hub = hub.platform_with(name, Arc::new(account.clone()), delivery);
-        }
-        hub.pool(pool)
-    };
-    let test = TestHub::start_with(tell).await.expect("starts");
-    let later = test.clock.wall() + Duration::from_secs(10);
-    let all = names.iter().cycle().take(13 * 35).map(|name| Notification::text(name).to(&**name).not_before(later));
-    test.hub.send_all(all).await.expect("accepted");
-    test.clock.advance(Duration::from_secs(10));
-    let sent = super::soon(account.wait_for(150)).await;
-    let of = |name: &String| sent.iter().take(150).filter(|envelope| envelope.message.body == *name).count();
-    let shares: Vec<_> = names.iter().map(of).collect();
-    assert!((26..=34).contains(&shares[0]) && shares[1..].iter().all(|share| (7..=13).contains(share)), "{shares:?}");
 }
 
 #[tokio::test]

@@ -96,6 +96,34 @@ async fn what_is_urgent_goes_first_and_what_has_waited_long_is_not_overtaken() {
 }
 
 #[tokio::test]
+async fn where_the_newest_go_first_they_do_but_for_what_is_urgent() {
+    on_every_store(Limits::default(), async |stand| {
+        let put = async |priority| {
+            let say = |head: &mut Head| head.message = Arc::new(Message::text("disk full").priority(priority));
+            let mut submission = stand.submission_with(&["a", "b"], say);
+            submission.keys.newest_first = vec![0];
+            let task = submission.tasks[0].clone();
+            stand.enqueue(submission).await.expect("stored");
+            stand.clock.advance(WHILE);
+            task
+        };
+        let old = [put(Priority::Normal).await, put(Priority::Normal).await];
+        let urgent = put(Priority::Urgent).await;
+        stand.clock.advance(30 * WHILE);
+        let fresh = [put(Priority::Normal).await, put(Priority::Low).await, put(Priority::Normal).await];
+        let claimed = claimed_tasks(&stand.claim_all().await);
+        let of = |name: &str| claimed.iter().filter(|task| task.lane == lane(name)).cloned().collect::<Vec<_>>();
+        let [first, low, last] = fresh;
+        let [oldest, older] = old;
+        assert_same(&of("a"), &[urgent, last, first, low, older, oldest]);
+        let places: Vec<_> = of("b").iter().map(|task| task.head.accepted_at).collect();
+        assert_eq!(places.len(), 6);
+        assert!(places[0] > places[1], "urgent first, then the oldest");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_task_waits_for_its_time_and_the_next_time_is_named() {
     on_every_store(Limits::default(), async |stand| {
         let (soon, later) = (stand.moment(2 * WHILE), stand.moment(4 * WHILE));
