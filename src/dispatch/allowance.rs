@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use notifyhub_platforms::contract::Counted;
+
 use super::dispatcher::Dispatcher;
 use crate::{
     store::{LeaseToken, Settlement},
@@ -28,10 +30,16 @@ pub enum Refusal {
 pub type Aside = Reverse<(Instant, LeaseToken, usize)>;
 
 impl Dispatcher {
-    /// Takes the allowance for one task of a lane, or says what refuses it.
-    pub(super) fn allow(&mut self, index: usize, key: usize, wall: SystemTime) -> Result<(), Refusal> {
+    /// Takes the allowance for one task of a lane, or says what refuses it. One that `rides` in the request of
+    /// another costs nothing where requests are counted.
+    pub(super) fn allow(&mut self, index: usize, key: usize, rides: bool, wall: SystemTime) -> Result<(), Refusal> {
         let (now, lane) = (self.now, &mut self.lanes[index]);
-        let held = self.ledger.get(key).expect("what queues is in the ledger");
+        let held = self.ledger.get_mut(key).expect("what queues is in the ledger");
+        let weight = match lane.entry.capabilities.counted {
+            Counted::Envelopes => lane.entry.platform.weight(&held.lease.task.envelope(held.lease.tries + 1)).max(1),
+            Counted::Requests => u32::from(!rides),
+        };
+        held.weight = weight;
         let recipient = held.lease.task.recipient.as_ref().filter(|_| lane.recipients.matter());
         if let Some(recipient) = recipient {
             let age = wall.duration_since(held.lease.task.head.accepted_at).unwrap_or_default();
@@ -40,12 +48,12 @@ impl Dispatcher {
             }
         }
         let mut account = lane.account.as_ref().and_then(|name| self.accounts.get_mut(name));
-        if let Some(until) = account.as_mut().and_then(|account| account.wait(now)) {
+        if let Some(until) = account.as_mut().and_then(|account| account.wait(weight, now)) {
             lane.gate.limited_until(until);
             return Err(Refusal::Lane(until));
         }
-        lane.gate.take_allowance(now).map_err(Refusal::Lane)?;
-        account.into_iter().for_each(|account| account.take(now));
+        lane.gate.take_allowance(weight, now).map_err(Refusal::Lane)?;
+        account.into_iter().for_each(|account| account.take(weight, now));
         if let Some(recipient) = recipient {
             lane.recipients.take(recipient, now);
         }

@@ -84,14 +84,14 @@ impl Dispatcher {
 }
 
 /// Most room that the tasks of a lane take here, queued and in flight together: enough to go on while more are claimed, and no
-/// more than its rate limit lets go soon.
-pub fn room_max(delivery: &DeliveryConfig) -> usize {
+/// more than its rate limit lets go soon, where each that is counted may carry up to `batch_max` tasks.
+pub fn room_max(delivery: &DeliveryConfig, batch_max: usize) -> usize {
     let soon = |window: &RateWindow| {
         let paced = SOON.as_nanos() * u128::from(window.count.get()) / window.per.as_nanos().max(1);
         usize::try_from(paced).unwrap_or(usize::MAX).saturating_add(window.burst.get() as usize)
     };
     let limited = delivery.rate_limit.iter().map(soon).min().unwrap_or(usize::MAX);
-    limited.min(2 * delivery.max_in_flight)
+    limited.saturating_mul(batch_max).min(2 * delivery.max_in_flight)
 }
 
 #[cfg(test)]
@@ -113,7 +113,9 @@ mod tests {
             (vec![window(u32::MAX, 1, u32::MAX)], 128),
         ] {
             let delivery = DeliveryConfig { rate_limit, ..DeliveryConfig::default() };
-            assert_eq!(room_max(&delivery), expected, "{:?}", delivery.rate_limit);
+            assert_eq!(room_max(&delivery, 1), expected, "{:?}", delivery.rate_limit);
         }
+        let delivery = DeliveryConfig { rate_limit: vec![window(1, 1, 1)], ..DeliveryConfig::default() };
+        assert_eq!(room_max(&delivery, 10), 30, "where requests are counted, three full ones");
     }
 }

@@ -63,11 +63,11 @@ impl Bar {
 }
 
 impl Gate {
-    /// Open, with all limits unused, for sends of up to `batch_max` tasks.
-    pub fn new(delivery: &DeliveryConfig, batch_max: usize, clock: Arc<dyn Clock>) -> Self {
+    /// Open, with all limits unused, for sends of up to `batch_max` tasks of which each may be `weighted`.
+    pub fn new(delivery: &DeliveryConfig, batch_max: usize, weighted: bool, clock: Arc<dyn Clock>) -> Self {
         let now = clock.now();
         let breaker = Breaker::new(delivery.breaker.clone(), now);
-        let limiter = RateLimiter::new(&delivery.rate_limit, clock);
+        let limiter = RateLimiter::new(&delivery.rate_limit, weighted, clock);
         let (batch_max, max_in_flight) = (batch_max.max(1), delivery.max_in_flight);
         let concurrency = Concurrency::new(max_in_flight, batch_max, now);
         Self {
@@ -112,14 +112,14 @@ impl Gate {
         self.breaker.probes_left().map_or(free, |probes| free.min(probes))
     }
 
-    /// Takes the allowance for one task, told or found out, or waits until there is some: returns until when.
-    pub fn take_allowance(&mut self, now: Instant) -> Result<(), Instant> {
+    /// Takes the allowance for a task of this weight, told or found out, or waits until there is some: returns until when.
+    pub fn take_allowance(&mut self, weight: u32, now: Instant) -> Result<(), Instant> {
         if let Some(until) = self.pace.wait(now) {
             self.paced_until = Some(until);
             return Err(until);
         }
-        self.limiter.take().inspect_err(|until| self.limited_until = Some(*until))?;
-        self.pace.take(now);
+        self.limiter.take(weight).inspect_err(|until| self.limited_until = Some(*until))?;
+        self.pace.take(weight, now);
         Ok(())
     }
 
@@ -172,12 +172,12 @@ impl Gate {
         self.breaker.takes_back();
     }
 
-    /// Learns from an attempt. Whether its breaker stands otherwise now.
-    pub fn learn(&mut self, trip: Trip, is_probe: bool, now: Instant, rng: &mut impl Rng) -> bool {
+    /// Learns from an attempt of this weight. Whether its breaker stands otherwise now.
+    pub fn learn(&mut self, trip: Trip, weight: u32, is_probe: bool, now: Instant, rng: &mut impl Rng) -> bool {
         if trip.rate_limited {
             self.pace.refused(trip.began, now);
         } else if trip.sign == Sign::Answers {
-            self.pace.passed();
+            self.pace.passed(weight);
             self.retries.earn(now);
         }
         let is_other = self.breaker.learn(trip.sign, is_probe, trip.began, now, rng);

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use notifyhub_platforms::contract::Counted;
+
 use super::{credit::room_max, gate::Gate, ledger::Ledger, owners::Owner, recipients::Recipients};
 use crate::{
     clock::Clock,
@@ -111,9 +113,12 @@ impl Lane {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let used = clock.now();
-        let gate = Gate::new(&entry.delivery, entry.capabilities.batch_max.min(batch_size), clock);
+        let weighted = entry.capabilities.counted == Counted::Envelopes;
+        let batch_max = entry.capabilities.batch_max.min(batch_size);
+        let gate = Gate::new(&entry.delivery, batch_max, weighted, clock);
+        let room_max = room_max(&entry.delivery, if weighted { 1 } else { batch_max.max(1) });
         let hash = stable_hash(&key);
-        let (queue, in_flight, room_max) = (VecDeque::new(), 0, room_max(&entry.delivery));
+        let (queue, in_flight) = (VecDeque::new(), 0);
         let recipients = Recipients::new(&entry.delivery.recipient_rate_limit);
         let account = Some(&*entry.delivery.account).filter(|name| !name.is_empty()).map(Arc::from);
         Self {

@@ -25,6 +25,8 @@ pub struct Held {
     pub aside: Option<Instant>,
     /// Whether it was, and had its time.
     pub waited: bool,
+    /// How much of its lane's limits its last attempt used up.
+    pub weight: u32,
     /// Whether it is written down that sending it begins; asked where it must not be sent twice.
     pub begun: bool,
 }
@@ -73,6 +75,7 @@ impl Ledger {
             cancelled: false,
             aside: None,
             waited: false,
+            weight: 1,
             begun: false,
         })
     }

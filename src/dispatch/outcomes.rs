@@ -25,7 +25,7 @@ impl Dispatcher {
             PoolEvent::Done { worker, sends } => {
                 let (now, wall) = (self.clock.now(), self.clock.wall());
                 self.now = now;
-                return sends.into_iter().for_each(|done| self.take_done(worker, done, now, wall));
+                sends.into_iter().for_each(|done| self.take_done(worker, done, now, wall));
             }
             PoolEvent::Started { worker, link, affinity } => self.roster.add(worker, link, affinity),
             PoolEvent::Draining { worker } => self.roster.drain(worker),

@@ -187,7 +187,7 @@ impl Dispatcher {
         let rate_limited = done.result.as_ref().is_err_and(is_limit);
         let lane = &mut self.lanes[index];
         let trip = Trip { began: done.started, took: done.took, sign, rate_limited, limited: lane.at_limit };
-        if !lane.gate.learn(trip, held.probe, now, &mut self.rng) {
+        if !lane.gate.learn(trip, held.weight, held.probe, now, &mut self.rng) {
             return;
         }
         let why = match &done.result {
@@ -218,9 +218,8 @@ impl Dispatcher {
             _ => tracing::info!(lane = %key, why, breaker = %state, "the platform is sent to"),
         }
         let (shut, backlog) = (lane.gate.is_shut(), lane.backlog);
-        match lane.gate.bar(now, false).and_then(Bar::until) {
-            Some(until) => self.park(index, until),
-            None => {}
+        if let Some(until) = lane.gate.bar(now, false).and_then(Bar::until) {
+            self.park(index, until);
         }
         if shut {
             self.leave(index);

@@ -55,7 +55,7 @@ impl Recipients {
         let Some(known) = self.known.get_mut(recipient) else {
             return (self.known.len() >= KNOWN_MAX && !self.forget(now)).then(|| now + FULL_WAIT);
         };
-        let barred = known.windows.wait(now).into_iter().chain(known.rests_until).filter(|until| *until > now).max();
+        let barred = known.windows.wait(1, now).into_iter().chain(known.rests_until).filter(|until| *until > now).max();
         let promised = Some(known.promised).filter(|promised| *promised > now && !waited);
         let until = barred.into_iter().chain(promised).max()?;
         // Each has a moment of its own: they do not all come back at once.
@@ -70,7 +70,7 @@ impl Recipients {
             return;
         }
         let known = self.known(recipient, now);
-        known.windows.take(now);
+        known.windows.take(1, now);
         known.used = now;
     }
 

@@ -151,24 +151,36 @@ impl Dispatcher {
         true
     }
 
-    /// Takes up to `count` tasks from the head of a lane's queue, as many as its rate limit allows now.
+    /// Takes up to `count` tasks from the head of a lane's queue, as many as its rate limit allows now and fit into one call.
     pub(super) fn next_batch(&mut self, index: usize, count: usize, wall: SystemTime) -> Vec<usize> {
         let mut keys = Vec::with_capacity(count);
         let sorts_kinds = self.roster.sorts_kinds();
+        let lane = &self.lanes[index];
+        let bytes_max = if lane.is_batching() { lane.entry.capabilities.batch_bytes_max } else { usize::MAX };
+        // What has begun may be given out in other batches than it was put together in.
+        let one_call = lane.is_batching() && !lane.is_at_most_once();
+        let mut bytes = 0_usize;
         while keys.len() < count {
             let lane = &mut self.lanes[index];
             let Some(key) = lane.queue.pop_front() else { break };
             let held = self.ledger.get(key).expect("what queues is in the ledger");
             let kind = |key: &usize| self.ledger.get(*key).and_then(|held| held.lease.task.head.message.kind.as_deref());
-            if sorts_kinds && keys.first().is_some_and(|first| kind(first) != kind(&key)) {
+            let more = bytes.saturating_add(held.lease.task.head.message.bytes());
+            if keys.first().is_some_and(|first| (sorts_kinds && kind(first) != kind(&key)) || more > bytes_max) {
                 lane.queue.push_front(key);
                 break;
             } else if let Some(disposition) = held.lease.task.ending(wall) {
                 self.end_queued(key, disposition);
                 continue;
             }
-            match self.allow(index, key, wall) {
-                Ok(()) => keys.push(key),
+            let recipient = &held.lease.task.recipient;
+            let joins = |other: &usize| self.ledger.get(*other).is_some_and(|other| other.lease.task.recipient == *recipient);
+            let rides = one_call && keys.iter().any(joins);
+            match self.allow(index, key, rides, wall) {
+                Ok(()) => {
+                    keys.push(key);
+                    bytes = more;
+                }
                 Err(Refusal::Recipient(until)) => self.set_aside(index, key, until, wall),
                 Err(Refusal::Lane(until)) => {
                     self.lanes[index].queue.push_front(key);

@@ -75,10 +75,10 @@ impl Pace {
         self.learned.map(|learned| learned.next).filter(|next| now < *next)
     }
 
-    /// One goes now.
-    pub fn take(&mut self, now: Instant) {
+    /// What weighs so much goes now.
+    pub fn take(&mut self, weight: u32, now: Instant) {
         let Some(learned) = &mut self.learned else { return };
-        let interval = learned.interval();
+        let interval = learned.interval() * weight;
         let (behind, was_waited_for) = (now.checked_sub(SLIP).unwrap_or(now), now < learned.next + 2 * interval);
         learned.next = learned.next.max(behind) + interval;
         // Only time in which there was more to send tells that the rate is borne.
@@ -90,10 +90,10 @@ impl Pace {
         }
     }
 
-    /// One was let through.
-    pub fn passed(&mut self) {
+    /// What weighs so much was let through.
+    pub fn passed(&mut self, weight: u32) {
         if let Some((_, passed)) = &mut self.last {
-            *passed = passed.saturating_add(1);
+            *passed = passed.saturating_add(weight);
         }
     }
 
@@ -154,10 +154,10 @@ mod tests {
                 now = until + Duration::from_micros(u64::from(passed % 10) * 100);
                 continue;
             }
-            pace.take(now);
+            pace.take(1, now);
             let late = u32::from(now > end - Duration::from_secs(seconds / 2));
             if sink.takes(now - start) {
-                pace.passed();
+                pace.passed(1);
                 passed += late;
                 now += Duration::from_micros(50);
             } else {
@@ -195,7 +195,7 @@ mod tests {
         let (mut pace, start) = (Pace::new(), SystemClock.now());
         pace.refused(start, start);
         pace.refused(start, start + Duration::from_millis(1));
-        (0..100).for_each(|_| pace.passed());
+        (0..100).for_each(|_| pace.passed(1));
         assert_eq!(pace.rate(), None);
         pace.refused(start + 2 * APART, start + 2 * APART);
         assert_eq!(pace.rate(), None, "an hour later is another story");
@@ -205,11 +205,11 @@ mod tests {
     fn what_waits_for_nothing_does_not_grow_the_rate() {
         let (mut pace, start) = (Pace::new(), SystemClock.now());
         pace.refused(start, start);
-        (0..10).for_each(|_| pace.passed());
+        (0..10).for_each(|_| pace.passed(1));
         pace.refused(start + Duration::from_secs(1), start + Duration::from_secs(1));
         let before = pace.rate();
         for minute in 1..100 {
-            pace.take(start + minute * Duration::from_secs(60));
+            pace.take(1, start + minute * Duration::from_secs(60));
         }
         assert_eq!(pace.rate(), before);
     }

@@ -1,7 +1,7 @@
 //! Whether a lane may send now, and if not, when.
 //!
 //! The arithmetic is governor's (GCRA): a limit of `N/T` lets one go every `T/N`, and `burst` of them at once after a
-//! pause. A burst never makes it more than `N` in any `T`: a [`Window`] counts. Quick limits catch up ten milliseconds, for timers
+//! pause. A burst, or what weighs more than one, never makes it more than `N` in any `T`: a [`Window`] counts. Quick limits catch up ten milliseconds, for timers
 //! ring late. Nobody ever waits on a limiter: a lane that may not send is parked until the time it is told.
 
 use std::{
@@ -33,16 +33,20 @@ pub struct RateLimiter {
 /// One of them.
 struct Limit {
     spacing: Governor<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Elapsed>>,
-    /// Where several may go at once.
+    /// Where several may go at once, or one may count as several.
     window: Option<Window>,
+    /// What went and is still to be spaced out.
+    owed: u32,
+    /// Nothing weighs more.
+    count: u32,
 }
 
 impl Limit {
-    fn new(window: &RateWindow, clock: Ticks) -> Self {
+    fn new(window: &RateWindow, weighted: bool, clock: Ticks) -> Self {
         let burst = burst(window);
         let quota = Quota::with_period(interval(window)).expect("an interval is never zero").allow_burst(burst);
-        let counted = (burst.get() > 1).then(|| Window::new(window.count.get().into(), window.per));
-        Self { spacing: Governor::direct_with_clock(quota, clock), window: counted }
+        let counted = (burst.get() > 1 || weighted).then(|| Window::new(window.count.get().into(), window.per));
+        Self { spacing: Governor::direct_with_clock(quota, clock), window: counted, owed: 0, count: window.count.get() }
     }
 }
 
@@ -54,32 +58,39 @@ pub fn burst(window: &RateWindow) -> NonZeroU32 {
 }
 
 impl RateLimiter {
-    /// A limiter in which all `windows` hold. No windows: no limit.
-    pub fn new(windows: &[RateWindow], clock: Arc<dyn Clock>) -> Self {
+    /// A limiter in which all `windows` hold; where it is `weighted`, what is sent may count more than one. No windows: no limit.
+    pub fn new(windows: &[RateWindow], weighted: bool, clock: Arc<dyn Clock>) -> Self {
         let clock = Ticks { start: clock.now(), clock };
         let mut windows = windows.to_vec();
         // The slowest first: it refuses most often, and a refusal must not use up another window's allowance.
         windows.sort_by_key(|window| std::cmp::Reverse(interval(window)));
-        let limits = windows.iter().map(|window| Limit::new(window, clock.clone())).collect();
+        let limits = windows.iter().map(|window| Limit::new(window, weighted, clock.clone())).collect();
         Self { limits, clock }
     }
 
-    /// Takes the allowance for one send, or tells when to ask again.
-    pub fn take(&mut self) -> Result<(), Instant> {
-        if self.limits.is_empty() {
+    /// Takes the allowance for a send that weighs so much, or tells when to ask again.
+    pub fn take(&mut self, weight: u32) -> Result<(), Instant> {
+        if self.limits.is_empty() || weight == 0 {
             return Ok(());
         }
         let now = self.clock.now();
-        if let Some(until) = self.limits.iter_mut().filter_map(|limit| limit.window.as_mut()?.wait(now.0)).max() {
+        if let Some(until) = self.limits.iter_mut().filter_map(|limit| limit.window.as_mut()?.wait(weight, now.0)).max() {
             return Err(self.clock.start + until);
         }
-        for limit in &self.limits {
-            if let Err(refused) = limit.spacing.check() {
-                let wait = refused.wait_time_from(self.clock.now());
-                return Err(self.clock.clock.now() + wait.max(Duration::from_nanos(1)));
+        for limit in &mut self.limits {
+            // First what went before and weighed more than one; a place of its own comes last.
+            for owed in (0..=limit.owed).rev() {
+                if let Err(refused) = limit.spacing.check() {
+                    let wait = refused.wait_time_from(self.clock.now());
+                    return Err(self.clock.clock.now() + wait.max(Duration::from_nanos(1)));
+                }
+                limit.owed = owed.saturating_sub(1);
             }
         }
-        self.limits.iter_mut().filter_map(|limit| limit.window.as_mut()).for_each(|window| window.take(now.0));
+        for limit in &mut self.limits {
+            limit.owed = weight.min(limit.count) - 1;
+            limit.window.iter_mut().for_each(|window| window.take(weight, now.0));
+        }
         Ok(())
     }
 }
@@ -153,10 +164,10 @@ mod tests {
     /// Sends as fast as allowed for `span` of virtual time and returns the moments.
     async fn send_times(windows: &[RateWindow], span: Duration) -> Vec<Duration> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (start, mut limiter) = (clock.now(), RateLimiter::new(windows, clock.clone()));
+        let (start, mut limiter) = (clock.now(), RateLimiter::new(windows, false, clock.clone()));
         let mut times = Vec::new();
         while clock.now() < start + span {
-            match limiter.take() {
+            match limiter.take(1) {
                 Ok(()) => times.push(clock.now() - start),
                 Err(until) => clock.sleep_until(until).await,
             }
@@ -198,9 +209,30 @@ mod tests {
         assert_eq!(times.len(), 10, "the burst is of the same ten");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_weighs_more_takes_more_of_every_window_and_is_spaced_out() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let start = clock.now();
+        for (count, burst, weight, expected) in [(10, 10, 5, 4), (10, 1, 5, 4), (3, 1, 1, 6), (3, 3, 9, 2)] {
+            let mut limiter = RateLimiter::new(&[window(count, Duration::from_secs(1), burst)], true, clock.clone());
+            let begun = clock.now();
+            let mut times = Vec::new();
+            while clock.now() < begun + Duration::from_millis(1990) {
+                match limiter.take(weight) {
+                    Ok(()) => times.push(clock.now() - begun),
+                    Err(until) => clock.sleep_until(until).await,
+                }
+            }
+            let fits = (count / weight.min(count)) as usize;
+            assert!(most_in_any(Duration::from_secs(1), &times) <= fits, "{count} {burst} {weight}: {times:?}");
+            assert_eq!(times.len(), expected, "{count} {burst} {weight}: {times:?}");
+        }
+        assert!(clock.now() > start);
+    }
+
     #[test]
     fn without_windows_there_is_no_limit() {
-        let mut limiter = RateLimiter::new(&[], Arc::new(SystemClock));
-        assert!((0..1000).all(|_| limiter.take().is_ok()));
+        let mut limiter = RateLimiter::new(&[], false, Arc::new(SystemClock));
+        assert!((0..1000).all(|_| limiter.take(1).is_ok()));
     }
 }

@@ -26,25 +26,33 @@ impl Window {
         Self { count_max, slot, slots: VecDeque::new(), held: 0 }
     }
 
-    /// Until when (since whatever `now` counts from) nothing more may go, if so.
-    pub fn wait(&mut self, now: Duration) -> Option<Duration> {
+    /// Until when (since whatever `now` counts from) what weighs so much may not go, if so. What weighs more than all that may go
+    /// weighs as much as that.
+    pub fn wait(&mut self, weight: u32, now: Duration) -> Option<Duration> {
         let current = now.as_nanos() / self.slot.as_nanos();
         while let Some((_, held)) = self.slots.front().copied().filter(|(number, _)| number + SLOTS < current) {
             self.held -= held;
             self.slots.pop_front();
         }
-        let (oldest, _) = self.slots.front().filter(|_| self.held >= self.count_max)?;
-        let until = (oldest + SLOTS + 1) * self.slot.as_nanos();
+        let mut excess =
+            (self.held + u64::from(weight).min(self.count_max)).checked_sub(self.count_max).filter(|excess| *excess > 0)?;
+        let last = self.slots.iter().find(|(_, held)| {
+            excess = excess.saturating_sub(*held);
+            excess == 0
+        });
+        let (last, _) = last.or(self.slots.back())?;
+        let until = (last + SLOTS + 1) * self.slot.as_nanos();
         Some(Duration::from_nanos(u64::try_from(until).unwrap_or(u64::MAX)))
     }
 
-    /// One goes now.
-    pub fn take(&mut self, now: Duration) {
+    /// What weighs so much goes now.
+    pub fn take(&mut self, weight: u32, now: Duration) {
+        let weight = u64::from(weight).min(self.count_max);
         let current = now.as_nanos() / self.slot.as_nanos();
         match self.slots.back_mut().filter(|(number, _)| *number == current) {
-            Some((_, held)) => *held += 1,
-            None => self.slots.push_back((current, 1)),
+            Some((_, held)) => *held += weight,
+            None => self.slots.push_back((current, weight)),
         }
-        self.held += 1;
+        self.held += weight;
     }
 }

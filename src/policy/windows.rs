@@ -23,24 +23,21 @@ impl Windows {
             if burst < count.get() {
                 all.push(Window::new(burst.into(), per.mul_f64(f64::from(burst) / f64::from(count.get()))));
             }
-            // Evenly spaced, they keep to the window by themselves.
-            if burst > 1 || count.get() == 1 {
-                all.push(Window::new(count.get().into(), *per));
-            }
+            all.push(Window::new(count.get().into(), *per));
         }
         Self { all, start: now }
     }
 
-    /// Until when nothing more may go, if so.
-    pub fn wait(&mut self, now: Instant) -> Option<Instant> {
+    /// Until when what weighs so much may not go, if so.
+    pub fn wait(&mut self, weight: u32, now: Instant) -> Option<Instant> {
         let since = now.saturating_duration_since(self.start);
-        self.all.iter_mut().filter_map(|window| window.wait(since)).max().map(|until| self.start + until)
+        self.all.iter_mut().filter_map(|window| window.wait(weight, since)).max().map(|until| self.start + until)
     }
 
-    /// One goes now.
-    pub fn take(&mut self, now: Instant) {
+    /// What weighs so much goes now.
+    pub fn take(&mut self, weight: u32, now: Instant) {
         let since = now.saturating_duration_since(self.start);
-        self.all.iter_mut().for_each(|window| window.take(since));
+        self.all.iter_mut().for_each(|window| window.take(weight, since));
     }
 }
 
@@ -63,10 +60,10 @@ mod tests {
         let start = SystemClock.now();
         let (mut limit, mut now, mut times) = (Windows::new(windows, start), start, Vec::new());
         while now < start + span {
-            match limit.wait(now) {
+            match limit.wait(1, now) {
                 Some(until) => now = until,
                 None => {
-                    limit.take(now);
+                    limit.take(1, now);
                     times.push(now - start);
                 }
             }
@@ -97,9 +94,9 @@ mod tests {
     fn what_is_asked_and_not_taken_uses_up_nothing() {
         let now = SystemClock.now();
         let mut limit = Windows::new(&[window(1, 1_000, 1)], now);
-        assert!((0..10).all(|_| limit.wait(now).is_none()));
-        limit.take(now);
-        assert!(limit.wait(now).is_some_and(|until| until >= now + Duration::from_secs(1)));
-        assert!((0..1000).all(|_| Windows::new(&[], now).wait(now).is_none()));
+        assert!((0..10).all(|_| limit.wait(1, now).is_none()));
+        limit.take(1, now);
+        assert!(limit.wait(1, now).is_some_and(|until| until >= now + Duration::from_secs(1)));
+        assert!((0..1000).all(|_| Windows::new(&[], now).wait(1, now).is_none()));
     }
 }

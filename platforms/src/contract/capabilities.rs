@@ -44,6 +44,15 @@ pub enum Idempotency {
     Platform,
 }
 
+/// What a platform's rate limits count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Requests: a native batch call makes one for each recipient it names, however many envelopes it carries.
+    Requests,
+    /// Envelopes, each as often as [`Platform::weight`](super::Platform::weight) says: recipients, or the segments of a short message.
+    Envelopes,
+}
+
 /// What a platform can carry. Returned by [`Platform::capabilities`](super::Platform::capabilities).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
@@ -53,6 +62,10 @@ pub struct Capabilities {
     pub body: Option<TextLimit>,
     /// Most envelopes of one native batch call. Default: 1, no batch call.
     pub batch_max: usize,
+    /// Most bytes of the messages of one native batch call; a larger one goes alone. Default: any.
+    pub batch_bytes_max: usize,
+    /// What a rate limit counts. Default: requests.
+    pub counted: Counted,
     /// Whether copies are recognised. Default: they are not.
     pub idempotency: Idempotency,
     /// Whether files can be attached. Default: no.
@@ -67,6 +80,8 @@ impl Default for Capabilities {
             formats: &[Format::Text],
             body: None,
             batch_max: 1,
+            batch_bytes_max: usize::MAX,
+            counted: Counted::Requests,
             idempotency: Idempotency::None,
             attachments: false,
             recipient: RecipientRule::Optional,

@@ -28,7 +28,7 @@ mod secret;
 mod transport;
 
 pub use adapter::{Adapter, ConfigError, Parts, UrlTarget};
-pub use capabilities::{Capabilities, Idempotency, LengthUnit, RecipientRule, TextLimit};
+pub use capabilities::{Capabilities, Counted, Idempotency, LengthUnit, RecipientRule, TextLimit};
 pub use clock::Clock;
 pub use envelope::{Envelope, EnvelopeId};
 pub use error::{ErrorKind, LimitScope, SendError};

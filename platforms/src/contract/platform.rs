@@ -38,6 +38,12 @@ pub trait Platform: Send + Sync + 'static {
         None
     }
 
+    /// How much of a rate limit one envelope uses up, where [envelopes are counted](super::Counted::Envelopes): the segments of a
+    /// short message, for example. At least 1. Must not do I/O. Default: 1.
+    fn weight(&self, _envelope: &Envelope) -> u32 {
+        1
+    }
+
     /// Sends one envelope and waits for the platform's own answer.
     ///
     /// `Ok` means the platform accepted it: a positive answer by the platform's own rules, not merely a 2xx.

@@ -13,8 +13,8 @@ use super::{
     round::Round,
 };
 use crate::contract::{
-    Adapter, Capabilities, ConfigError, Envelope, Format, Idempotency, Parts, Platform, Receipt, RecipientRule, SendError,
-    UrlTarget,
+    Adapter, Capabilities, ConfigError, Counted, Envelope, Format, Idempotency, Parts, Platform, Receipt, RecipientRule,
+    SendError, UrlTarget,
 };
 
 /// Most envelopes of one batch: their mails go over one connection.
@@ -46,6 +46,7 @@ impl Platform for Email {
         Capabilities {
             formats: &[Format::Text, Format::Markdown, Format::Html],
             batch_max: BATCH_MAX,
+            counted: Counted::Envelopes,
             idempotency: Idempotency::Receiver,
             attachments: true,
             recipient: RecipientRule::Required,

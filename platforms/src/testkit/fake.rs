@@ -47,6 +47,7 @@ impl From<SendError> for Reaction {
 }
 
 type Lane = fn(Option<&str>) -> Option<String>;
+type Weight = fn(&Envelope) -> u32;
 
 /// A platform for tests of whatever sends: clones are handles to the same account.
 ///
@@ -68,6 +69,7 @@ pub struct FakePlatform {
     account: Arc<Account>,
     capabilities: Capabilities,
     lane: Lane,
+    weight: Weight,
     clock: Arc<dyn Clock>,
 }
 
@@ -100,7 +102,13 @@ impl FakePlatform {
             finished: watch::Sender::default(),
             batches: Mutex::default(),
         };
-        Self { account: Arc::new(account), capabilities: Capabilities::default(), lane: |_| None, clock: Arc::new(TokioClock) }
+        Self {
+            account: Arc::new(account),
+            capabilities: Capabilities::default(),
+            lane: |_| None,
+            weight: |_| 1,
+            clock: Arc::new(TokioClock),
+        }
     }
 
     /// Sets what it can carry; with a `batch_max` above 1 batches are recorded, see [`batches`](FakePlatform::batches).
@@ -115,6 +123,13 @@ impl FakePlatform {
     #[must_use]
     pub fn with_lane(mut self, lane: Lane) -> Self {
         self.lane = lane;
+        self
+    }
+
+    /// Sets how much of a rate limit each envelope uses up, where envelopes are counted. Default: 1.
+    #[must_use]
+    pub fn with_weight(mut self, weight: Weight) -> Self {
+        self.weight = weight;
         self
     }
 
@@ -207,6 +222,10 @@ impl Platform for FakePlatform {
 
     fn lane(&self, recipient: Option<&str>) -> Option<String> {
         (self.lane)(recipient)
+    }
+
+    fn weight(&self, envelope: &Envelope) -> u32 {
+        (self.weight)(envelope)
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {

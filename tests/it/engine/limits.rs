@@ -4,9 +4,10 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use notifyhub::{
     Notification, StartError,
+    clock::Clock,
     config::{DeliveryConfig, RateWindow},
     platforms::{
-        contract::{LimitScope, SendError},
+        contract::{Capabilities, Counted, LimitScope, SendError},
         testkit::FakePlatform,
     },
     testing::{Reaction, TestHub},
@@ -151,4 +152,76 @@ async fn an_account_that_is_not_there_is_told_at_the_start() {
     let started = TestHub::start_with(|hub| hub.delivery(delivery)).await;
     let Err(StartError::Invalid(reason)) = started else { panic!("{started:?}") };
     assert_eq!(reason, "unknown account `acme`, add it with `HubBuilder::account`");
+}
+
+/// Up to `count` at once, and as many per second.
+fn per_second(count: u32) -> Vec<RateWindow> {
+    let count = NonZeroU32::new(count).expect("not zero");
+    vec![RateWindow { count, per: Duration::from_secs(1), burst: count }]
+}
+
+/// A hub with a platform `limited`, of which ten a second are allowed.
+async fn ten_a_second(limited: &FakePlatform) -> TestHub {
+    let delivery = DeliveryConfig { rate_limit: per_second(10), ..DeliveryConfig::default() };
+    let tell = |hub: notifyhub::HubBuilder| hub.platform_with("limited", Arc::new(limited.clone()), delivery);
+    TestHub::start_with(tell).await.expect("starts")
+}
+
+#[tokio::test]
+async fn what_counts_as_several_uses_up_as_much_of_the_limit() {
+    let capabilities = Capabilities { counted: Counted::Envelopes, ..Capabilities::default() };
+    let limited = FakePlatform::new().with_capabilities(capabilities).with_weight(|envelope| envelope.message.body.len() as u32);
+    let test = ten_a_second(&limited).await;
+    let long = test.hub.send_all((0..6).map(|_| to("limited", "12345"))).await.expect("accepted");
+    for turn in 1..=3 {
+        limited.wait_for(2 * turn).await;
+        soon(test.hub.deliver(to("test", "free"))).await.expect("known");
+        assert_eq!(limited.count(), 2 * turn, "ten segments are two messages");
+        test.clock.advance(Duration::from_millis(1100));
+    }
+    soon(long.outcomes(|_| ())).await.expect("known");
+}
+
+#[tokio::test]
+async fn a_native_batch_counts_as_one_request_or_as_all_it_carries() {
+    for (counted, expected) in [(Counted::Requests, 50), (Counted::Envelopes, 10)] {
+        let capabilities = Capabilities { batch_max: 5, counted, ..Capabilities::default() };
+        let limited = FakePlatform::new().with_capabilities(capabilities);
+        let test = ten_a_second(&limited).await;
+        let later = test.clock.wall() + Duration::from_secs(10);
+        let all = (0..64).map(|n| to("limited", n).not_before(later));
+        test.hub.send_all(all).await.expect("accepted");
+        test.clock.advance(Duration::from_secs(10));
+        limited.wait_for(expected).await;
+        soon(test.hub.deliver(to("test", "free"))).await.expect("known");
+        assert_eq!(limited.count(), expected, "{counted:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_native_batch_names_many_recipients_in_as_many_requests() {
+    let capabilities = Capabilities { batch_max: 5, ..Capabilities::default() };
+    let limited = FakePlatform::new().with_capabilities(capabilities);
+    let test = ten_a_second(&limited).await;
+    test.hub.send_all((0..20).map(|n| to(&format!("limited:{n}"), n))).await.expect("accepted");
+    limited.wait_for(10).await;
+    soon(test.hub.deliver(to("test", "free"))).await.expect("known");
+    assert_eq!(limited.count(), 10);
+}
+
+#[tokio::test]
+async fn a_native_batch_carries_no_more_bytes_than_its_platform_takes() {
+    let capabilities = Capabilities { batch_max: 100, batch_bytes_max: 100, ..Capabilities::default() };
+    let batches = FakePlatform::new().with_capabilities(capabilities);
+    let test = TestHub::start_with(|hub| hub.platform("batches", batches.clone())).await.expect("starts");
+    let later = test.clock.wall() + Duration::from_secs(10);
+    let sizes = [40, 40, 40, 100, 200, 10, 10];
+    let all = sizes.map(|size| to("batches", "x".repeat(size)).not_before(later));
+    test.hub.send_all(all).await.expect("accepted");
+    test.clock.advance(Duration::from_secs(10));
+    soon(batches.wait_for_finished(sizes.len())).await;
+    let mut sent = batches.sent().into_iter().map(|envelope| envelope.message.body.len());
+    let calls: Vec<Vec<_>> = batches.batches().into_iter().map(|size| sent.by_ref().take(size).collect()).collect();
+    assert!(calls.iter().all(|call| call.len() == 1 || call.iter().sum::<usize>() <= 100), "{calls:?}");
+    assert!(calls.len() < sizes.len() && calls.contains(&vec![200]), "one that is larger goes alone: {calls:?}");
 }

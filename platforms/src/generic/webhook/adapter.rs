@@ -39,6 +39,9 @@ pub struct Webhook {
     pub(super) secrets: Vec<Secret>,
 }
 
+/// Bytes of the messages of one batch: a list of them is to stay well below the megabyte that servers take by default.
+const BATCH_BYTES_MAX: usize = 512 * 1024;
+
 /// Requests that are under way at once for the messages of a batch that was taken apart.
 const APART_AT_ONCE: usize = 8;
 
@@ -104,6 +107,7 @@ impl Platform for Webhook {
             formats: &[Format::Text, Format::Markdown, Format::Html],
             idempotency: Idempotency::Receiver,
             batch_max: self.requests.batches.as_ref().map_or(1, |batches| batches.max),
+            batch_bytes_max: BATCH_BYTES_MAX,
             attachments: self.requests.body.carries_attachments(),
             recipient: if self.destinations.fixed.is_some() { RecipientRule::Optional } else { RecipientRule::Required },
             ..Capabilities::default()
