@@ -121,7 +121,7 @@ pub struct DeliveryConfig {
     pub on_unauthorized: OnUnauthorized,
     /// When a platform that fails is left alone, and for how long.
     pub breaker: BreakerConfig,
-    /// Sends of one lane under way at most, 1 to 65536. Default: 64.
+    /// Sends of one lane under way at most, 1 to 65536; where an adapter blocks its thread never more than 16. Default: 64.
     #[schemars(range(min = 1, max = 65536))]
     pub max_in_flight: usize,
     /// How much of what there is a lane is given beside the others while all want more: so many full batches a turn, 1 to 100.

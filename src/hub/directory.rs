@@ -31,15 +31,7 @@ impl HubBuilder {
         for (name, platform, delivery) in &self.ready {
             let name: PlatformName = name.parse().map_err(|error| StartError::Invalid(format!("{error}")))?;
             let delivery = delivery.clone().unwrap_or_else(|| self.config.delivery.clone());
-            let entry = PlatformEntry {
-                name: name.clone(),
-                kind: "library".into(),
-                platform: platform.clone(),
-                capabilities: platform.capabilities(),
-                delivery,
-                recipient: None,
-                url: None,
-            };
+            let entry = PlatformEntry::new(name.clone(), "library", platform.clone(), delivery);
             if directory.platforms.insert(name.clone(), Arc::new(entry)).is_some() {
                 return Err(StartError::Invalid(format!("platform `{name}` is given twice")));
             }
@@ -86,13 +78,6 @@ fn route(name: &str, chain: &[String], step_timeout: Duration) -> Result<RouteCo
 }
 
 fn configured(name: &PlatformName, config: &PlatformConfig, platform: Arc<dyn Platform>) -> PlatformEntry {
-    PlatformEntry {
-        name: name.clone(),
-        kind: config.kind.as_str().into(),
-        capabilities: platform.capabilities(),
-        platform,
-        delivery: config.delivery.clone(),
-        recipient: config.recipient.as_deref().map(Arc::from),
-        url: None,
-    }
+    let entry = PlatformEntry::new(name.clone(), config.kind.as_str(), platform, config.delivery.clone());
+    PlatformEntry { recipient: config.recipient.as_deref().map(Arc::from), ..entry }
 }

@@ -115,15 +115,8 @@ impl UrlPlatforms {
 
     fn insert(&self, directory: &SharedDirectory, url: &str, name: PlatformName, made: FromUrl, trusted: bool) {
         let recipient = made.recipient.map(Arc::from);
-        let entry = Arc::new(PlatformEntry {
-            name: name.clone(),
-            kind: made.kind.into(),
-            capabilities: made.platform.capabilities(),
-            platform: made.platform,
-            delivery: self.delivery.clone(),
-            recipient: None,
-            url: Some((Arc::new(Secret::new(url)), trusted)),
-        });
+        let entry = PlatformEntry::new(name.clone(), made.kind, made.platform, self.delivery.clone());
+        let entry = Arc::new(PlatformEntry { url: Some((Arc::new(Secret::new(url)), trusted)), ..entry });
         directory.update(|next| {
             next.platforms.insert(name.clone(), entry.clone());
             next.urls.insert(url.into(), (name.clone(), recipient.clone()));

@@ -13,6 +13,7 @@ use notifyhub_platforms::{
     contract::{Capabilities, Secret},
 };
 
+use super::blocking::{Blocking, THREADS_MAX};
 use crate::{
     config::{DeliveryConfig, RateWindow, RouteConfig},
     task::{PlatformName, Target},
@@ -34,6 +35,21 @@ pub struct PlatformEntry {
     pub recipient: Option<Arc<str>>,
     /// The URL it came as, if it came as one, and whether that may lead into private networks.
     pub url: Option<(Arc<Secret>, bool)>,
+}
+
+impl PlatformEntry {
+    /// A platform of a kind, delivered through as `delivery` says; one that blocks has threads of its own, and no more under way
+    /// than those.
+    pub fn new(name: PlatformName, kind: &str, platform: Arc<dyn Platform>, mut delivery: DeliveryConfig) -> Self {
+        let capabilities = platform.capabilities();
+        let platform = if capabilities.blocking {
+            delivery.max_in_flight = delivery.max_in_flight.min(THREADS_MAX);
+            Arc::new(Blocking::new(platform, name.as_str(), delivery.max_in_flight))
+        } else {
+            platform
+        };
+        Self { name, kind: kind.into(), platform, capabilities, delivery, recipient: None, url: None }
+    }
 }
 
 impl fmt::Debug for PlatformEntry {

@@ -2,9 +2,11 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `blocking` | platforms whose calls are made on threads of their own |
 //! | `directory` | [`Directory`]: the platforms, groups and routes there are |
 //! | `resolve` | [`resolve`]: targets to routes, or every mistake in them |
 
+mod blocking;
 mod directory;
 mod resolve;
 

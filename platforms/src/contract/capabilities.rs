@@ -66,6 +66,9 @@ pub struct Capabilities {
     pub batch_bytes_max: usize,
     /// What a rate limit counts. Default: requests.
     pub counted: Counted,
+    /// Whether its calls may block the thread they run on. They are made on a few threads of its own then, so that they hold up
+    /// nobody else; one that is given up goes on there until it ends by itself. Default: no.
+    pub blocking: bool,
     /// Whether copies are recognised. Default: they are not.
     pub idempotency: Idempotency,
     /// Whether files can be attached. Default: no.
@@ -82,6 +85,7 @@ impl Default for Capabilities {
             batch_max: 1,
             batch_bytes_max: usize::MAX,
             counted: Counted::Requests,
+            blocking: false,
             idempotency: Idempotency::None,
             attachments: false,
             recipient: RecipientRule::Optional,

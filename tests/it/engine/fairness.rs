@@ -58,7 +58,7 @@ async fn however_many_lanes_are_slow_there_is_room_for_another() {
     let delivery = DeliveryConfig { timeout: Duration::from_secs(3600), ..DeliveryConfig::default() };
     let tell = |mut hub: notifyhub::HubBuilder| {
         for n in 0..SLOW {
-            hub = hub.platform_with(&format!("slow{n}"), Arc::new(hangs.clone()), delivery.clone());
+            hub = hub.platform_with(format!("slow{n}"), Arc::new(hangs.clone()), delivery.clone());
         }
         hub.pool(pool)
     };

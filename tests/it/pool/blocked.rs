@@ -9,7 +9,7 @@ use notifyhub::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Blocking, event, soon, until};
+use super::{Blocking, Slow, event, soon, until};
 
 /// A runtime that may be dropped with blocked threads, in an async test too.
 struct Delivery(Option<Runtime>);
@@ -141,4 +141,25 @@ fn on_a_single_thread_a_blocked_runtime_is_at_least_seen_and_named() {
         hub.shutdown(Duration::from_secs(5)).await.expect("in time");
     });
     opener.join().expect("it opened");
+}
+
+#[tokio::test]
+async fn an_adapter_that_says_that_it_blocks_has_a_few_threads_of_its_own_and_holds_up_nobody() {
+    let blocking = Arc::new(Blocking { says_so: true, ..Blocking::default() });
+    let delivery = Delivery::with_threads(1);
+    let quick = Slow::new(Duration::ZERO);
+    let hub =
+        hub(&blocking).platform_with("quick", quick, DeliveryConfig::default()).delivery_runtime(delivery.handle()).start().await;
+    let hub = hub.expect("starts");
+    let stuck = hub.send_all((0..40).map(|_| Notification::text("block").to("stone"))).await.expect("accepted");
+    until(&hub, |_| blocking.blocked.lock().expect("not poisoned").0 == 16).await;
+    for n in 0..20 {
+        let outcome = soon(hub.deliver(Notification::text(n.to_string()).to("quick"))).await.expect("known");
+        assert!(outcome.all_delivered());
+    }
+    assert_eq!(hub.health().state, HealthState::Healthy, "{:?}", hub.health());
+    blocking.open();
+    let outcomes = soon(stuck.outcomes(|_| ())).await.expect("known");
+    assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
+    assert_eq!(blocking.blocked.lock().expect("not poisoned").1, 16, "and never more");
 }

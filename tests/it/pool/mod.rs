@@ -106,6 +106,10 @@ impl Platform for Slow {
 /// Blocks the thread it is polled on, for as long as its gate is shut, where the message says so; accepts the rest.
 #[derive(Default)]
 struct Blocking {
+    /// Whether it says that it blocks.
+    says_so: bool,
+    /// How many threads it blocks, and has ever blocked at once.
+    blocked: Mutex<(usize, usize)>,
     open: Mutex<bool>,
     changed: Condvar,
 }
@@ -120,14 +124,21 @@ impl Blocking {
 #[async_trait]
 impl Platform for Blocking {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::default()
+        Capabilities { blocking: self.says_so, ..Capabilities::default() }
     }
 
     async fn send(&self, envelope: &Envelope) -> Result<Receipt, SendError> {
         if envelope.message.body == "block" {
+            let count = |by: isize| {
+                let (now, most) = &mut *self.blocked.lock().expect("not poisoned");
+                *now = now.saturating_add_signed(by);
+                *most = (*most).max(*now);
+            };
+            count(1);
             let open = self.open.lock().expect("not poisoned");
             // Half a minute at most: a test that fails must end too.
             drop(self.changed.wait_timeout_while(open, Duration::from_secs(30), |open| !*open));
+            count(-1);
         }
         Ok(Receipt::accepted())
     }
