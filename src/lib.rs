@@ -68,8 +68,8 @@ pub mod testing;
 pub use config::Config;
 pub use event::{BreakerState, HealthState, PoolHealth};
 pub use hub::{
-    Accepted, AcceptedTask, Batch, Cancellation, DeadLetters, Hub, HubBuilder, HubError, Lanes, OutcomeError, Progress,
-    ShutdownForced, StartError, Stats, UrlTargets, Workers,
+    Accepted, AcceptedTask, Batch, Cancellation, DeadLetters, Endpoints, Hub, HubBuilder, HubError, Lanes, OutcomeError,
+    Progress, ShutdownForced, StartError, Stats, UrlTargets, Workers,
 };
 pub use notifyhub_platforms::{
     self as platforms, Registry,

@@ -111,7 +111,9 @@ impl Answer<'_> {
 
 /// A refusal weighs more than a platform that cannot be reached: waiting does not help.
 fn verdict<'a>(errors: impl Iterator<Item = &'a SendError>) -> Exit {
-    let refused = |kind| matches!(kind, ErrorKind::Unauthorized | ErrorKind::InvalidRecipient | ErrorKind::InvalidMessage);
+    let refused = |kind| {
+        matches!(kind, ErrorKind::Unauthorized | ErrorKind::InvalidRecipient | ErrorKind::Gone | ErrorKind::InvalidMessage)
+    };
     errors.fold(
         Exit::Done,
         |exit, error| if exit == Exit::Refused || refused(error.kind()) { Exit::Refused } else { Exit::Unreachable },

@@ -8,7 +8,7 @@
 //! | `output` | tables, JSON and NDJSON to stdout |
 //! | `log` | log lines to stderr |
 //! | `progress` | how far a long command is |
-//! | `demo/`, `send/`, `serve/`, `tasks`, `store`, `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
+//! | `demo/`, `send/`, `serve/`, `tasks`, `endpoints`, `store`, `check`, `platforms`, `config`, `init`, `completion`, `man` | the commands |
 //!
 //! An own binary with an own platform in it is `notifyhub::cli::run(Registry::builtin().with::<Acme>())`.
 
@@ -26,6 +26,7 @@ mod completion;
 mod config;
 mod context;
 mod demo;
+mod endpoints;
 mod exit;
 mod init;
 mod log;
@@ -73,6 +74,9 @@ pub enum Command {
     /// List dead letters, show, requeue or drop them
     #[command(subcommand)]
     Dead(tasks::Dead),
+    /// List endpoints that fail or are sent to no more, or enable them
+    #[command(subcommand)]
+    Endpoints(endpoints::Endpoints),
     /// Look after the store's file
     #[command(subcommand)]
     Store(store::Store),
@@ -113,6 +117,7 @@ impl Command {
             Self::Serve(serve) => serve.run(context),
             Self::Tasks(tasks) => tasks.run(context),
             Self::Dead(dead) => dead.run(context),
+            Self::Endpoints(endpoints) => endpoints.run(context),
             Self::Store(store) => store.run(context),
             Self::Init(init) => init.run(context),
             Self::Check(check) => check.run(context),

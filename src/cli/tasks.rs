@@ -157,7 +157,7 @@ impl Dead {
 }
 
 /// A hub on the configured store that delivers nothing.
-async fn open(context: &Context) -> Result<Hub, Failure> {
+pub(super) async fn open(context: &Context) -> Result<Hub, Failure> {
     let loaded = context.load_and_log("error")?;
     if loaded.config.store.kind == StoreKind::Memory {
         let message = "the store is in memory, which is gone with its process; nothing can be looked up in it (`store.type`)";
@@ -212,11 +212,11 @@ async fn cancel(context: &Context, hub: &Hub, ids: &[NotificationId]) -> Result<
     Ok(Exit::Done)
 }
 
-fn failed(error: crate::HubError) -> Failure {
+pub(super) fn failed(error: crate::HubError) -> Failure {
     Failure::new(Exit::Unreachable, error.to_string())
 }
 
-fn time(moment: SystemTime) -> String {
+pub(super) fn time(moment: SystemTime) -> String {
     let moment = jiff::Timestamp::try_from(moment).unwrap_or_default();
     moment.round(jiff::Unit::Second).unwrap_or(moment).to_string()
 }

@@ -131,6 +131,11 @@ pub struct DeliveryConfig {
     /// Which of the waiting tasks of a lane goes first; those of one `order_key` keep their order anyway. Holds for what is
     /// accepted from then on. Default: oldest.
     pub order: Order,
+    /// How long a recipient with a lane of its own (a webhook of many) may answer with nothing but errors until it is sent to no
+    /// more; 0 for ever. At most 365 d. Default: 5 d.
+    #[serde(with = "duration")]
+    #[schemars(schema_with = "duration::schema", extend("x-max" = "365d"))]
+    pub disable_after: Duration,
     /// How long what a node has claimed of a shared store stays its own after it was last heard of, 1 s to 2 h; of the
     /// whole engine, no platform's own. With `store.type = "postgres"` at least 10 s more than every `timeout`.
     /// Default: 45 s.
@@ -162,6 +167,7 @@ impl Default for DeliveryConfig {
             max_in_flight: 64,
             weight: 1,
             order: Order::default(),
+            disable_after: Duration::from_secs(5 * 24 * 60 * 60),
             lease: Duration::from_secs(45),
             rate_limit: Vec::new(),
             recipient_rate_limit: Vec::new(),

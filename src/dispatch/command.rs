@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::{LaneOrder, Place, dispatcher::Dispatcher};
 use crate::{
     config::{Affinity, Strategy},
+    store::{Endpoint, Failing},
     task::{PlatformName, TaskId},
     telemetry::LaneStats,
 };
@@ -30,6 +31,10 @@ pub enum Command {
     Lanes(oneshot::Sender<Vec<LaneStats>>),
     /// Where a task is is asked; nothing if it is not held here.
     Place(TaskId, oneshot::Sender<Option<Place>>),
+    /// An endpoint is to be sent to again.
+    Enable(Endpoint, oneshot::Sender<()>),
+    /// The endpoints that the store has kept by now.
+    Endpoints(Vec<Failing>),
     /// What a person says about all lanes of a platform.
     Order(PlatformName, LaneOrder, oneshot::Sender<()>),
 }
@@ -50,6 +55,11 @@ impl Dispatcher {
             // Whoever asked may be gone.
             Command::Lanes(answer) => drop(answer.send(self.lane_stats())),
             Command::Place(task, answer) => drop(answer.send(self.place(task))),
+            Command::Enable(endpoint, done) => {
+                self.enable(endpoint);
+                let _ = done.send(());
+            }
+            Command::Endpoints(kept) => self.refresh_endpoints(kept),
             Command::Order(platform, order, done) => {
                 self.order_lanes(&platform, order);
                 let _ = done.send(());

@@ -19,6 +19,7 @@ use super::{
     allowance::Aside,
     beginnings::{Beginning, Begun},
     claims::Answer,
+    endpoints::Endpoints,
     lane::Lane,
     ledger::Ledger,
     owners::OwnersAnswer,
@@ -71,6 +72,8 @@ pub struct Dispatcher {
     pub(super) platform_rests: HashMap<PlatformName, Instant>,
     /// Platforms of which a person said that nothing is to be sent.
     pub(super) paused: HashSet<PlatformName>,
+    /// Endpoints that fail, or are sent to no more.
+    pub(super) endpoints: Endpoints,
     pub(super) ledger: Ledger,
     pub(super) roster: Roster,
     pub(super) worker_capacity: usize,
@@ -148,6 +151,7 @@ impl Dispatcher {
             accounts: HashMap::default(),
             platform_rests: HashMap::new(),
             paused: HashSet::new(),
+            endpoints: Endpoints::new(parts.endpoints),
             ledger: Ledger::default(),
             settler: Settler::new(desk),
             claim_wanted: true,

@@ -20,6 +20,7 @@
 //! | `claims` | how much is claimed from the store, and when |
 //! | `credit` | how much of each lane is held here |
 //! | `demand` | what is told of waiting tasks: to the scaler, on the board, and of a single one |
+//! | `endpoints` | endpoints that are sent to no more |
 //! | `gate` | whether a lane may send now: its limits, its breaker, what it was told |
 //! | `lane` | [`Lane`](lane::Lane): one road, its queue and its limits |
 //! | `recipients` | how fast each recipient of a lane may be sent to |
@@ -34,6 +35,7 @@ mod command;
 mod credit;
 mod demand;
 mod dispatcher;
+mod endpoints;
 mod gate;
 mod intake;
 mod lane;

@@ -90,6 +90,7 @@ impl Dispatcher {
             Err(error) => self.rest(held.lane, asked_to_wait(error), error.scope(), now),
         }
         self.learn_from(&held, &done, now);
+        self.learn_of_endpoint(&held, &done, wall);
         let (lane, task) = (&self.lanes[held.lane], &held.lease.task);
         let standing = Standing { has_next: task.next_step().is_some(), until: task.until, shut: lane.gate.is_shut() };
         let disposition = onward(disposition, standing);

@@ -11,7 +11,7 @@ use crate::{
     pool::PoolEvent,
     routing::SharedDirectory,
     shutdown::Scope,
-    store::{ArrivalReceiver, Store, UrlPlatform},
+    store::{ArrivalReceiver, Failing, Store, UrlPlatform},
     telemetry::{Board, EventBus},
 };
 
@@ -28,6 +28,8 @@ pub struct DispatcherParts {
     pub directory: SharedDirectory,
     /// Where tasks come from and outcomes go.
     pub store: Arc<dyn Store>,
+    /// Endpoints that the store has kept.
+    pub endpoints: Vec<Failing>,
     /// How the store tells of arrivals.
     pub arrivals: ArrivalReceiver,
     /// What the pool reports.

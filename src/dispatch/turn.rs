@@ -169,7 +169,7 @@ impl Dispatcher {
             if keys.first().is_some_and(|first| (sorts_kinds && kind(first) != kind(&key)) || more > bytes_max) {
                 lane.queue.push_front(key);
                 break;
-            } else if let Some(disposition) = held.lease.task.ending(wall) {
+            } else if let Some(disposition) = held.lease.task.ending(wall).or_else(|| self.ending_with_endpoint(held)) {
                 self.end_queued(key, disposition);
                 continue;
             }

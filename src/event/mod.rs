@@ -124,6 +124,22 @@ pub enum EventKind {
         /// Whether nothing is sent.
         paused: bool,
     },
+    /// An endpoint is sent to no more: it is gone, or nothing but errors came from it for long. What comes for it is dead.
+    EndpointDisabled {
+        /// Its platform.
+        platform: PlatformName,
+        /// Its recipient, if it has some.
+        recipient: Option<Arc<str>>,
+        /// Why, in words.
+        why: Arc<str>,
+    },
+    /// An endpoint is sent to again, because a person said so.
+    EndpointEnabled {
+        /// Its platform.
+        platform: PlatformName,
+        /// Its recipient, if it has some.
+        recipient: Option<Arc<str>>,
+    },
     /// A worker started.
     WorkerStarted {
         /// Which.

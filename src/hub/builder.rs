@@ -262,7 +262,9 @@ impl HubBuilder {
         urls.make_known(&directory, &self.collected(&directory.load()))
             .map_err(|mistakes| StartError::Invalid(super::HubError::Targets(mistakes).to_string()))?;
         let planes = Planes { delivery: self.delivery_runtime.unwrap_or_else(|| runtime.clone()), control: runtime };
-        let services = Services { directory, urls, store, clock, without_threads: self.without_threads };
+        let endpoints =
+            store.endpoints().await.map_err(|error| StartError::Invalid(format!("cannot read the store: {error}")))?;
+        let services = Services { directory, urls, store, endpoints, clock, without_threads: self.without_threads };
         Ok(if self.queue_only { start_queue(planes, services, seed) } else { start(self.config.pool, planes, services, seed)? })
     }
 }

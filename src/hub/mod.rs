@@ -13,11 +13,12 @@
 //! | `control` | [`Hub::cancel`], [`Hub::remove_platform`], [`Hub::stats`], [`Hub::subscribe`], [`Hub::shutdown`] |
 //! | `explain` | [`Hub::explain`]: what a task waits for, in plain words |
 //! | `lanes` | [`Hub::lanes`]: how lanes stand; pausing a platform, its circuit breaker |
+//! | `endpoints` | [`Hub::endpoints`]: endpoints that are sent to no more |
 //! | `letters` | [`Hub::tasks`], [`Hub::dead`]: looking through the store; dead letters |
 //! | `workers` | [`Hub::workers`], [`Hub::health`]: the pool by hand, at run time |
 //! | `metering` | passes the metrics on, once a second |
 //! | `store` | opens the store that the configuration names |
-//! | `upkeep` | keeps the store small |
+//! | `upkeep` | what is done with the store now and then |
 //! | `urls`, `parts` | platforms that come as URLs; what adapters are handed |
 //! | `error` | how a call can fail |
 
@@ -26,6 +27,7 @@ mod bounds;
 mod builder;
 mod control;
 mod directory;
+mod endpoints;
 mod error;
 mod explain;
 mod file;
@@ -51,6 +53,7 @@ use tokio::sync::mpsc;
 pub use accepted::{Accepted, AcceptedTask, Batch, Progress};
 pub use builder::HubBuilder;
 pub use control::{Cancellation, Stats};
+pub use endpoints::Endpoints;
 pub use error::{HubError, OutcomeError, ShutdownForced, StartError};
 pub(crate) use explain::explained;
 pub use lanes::Lanes;

@@ -18,7 +18,7 @@ use crate::{
     pool::{BEATS, Monitor, MonitorParts, Supervisor, SupervisorParts, Watchdog, WorkerSettings},
     routing::SharedDirectory,
     shutdown::Scope,
-    store::{Store, arrivals},
+    store::{Failing, Store, arrivals},
     task::IdSource,
     telemetry::{Board, EventBus, Publisher},
 };
@@ -45,6 +45,7 @@ pub struct Services {
     pub directory: SharedDirectory,
     pub urls: Arc<UrlPlatforms>,
     pub store: Arc<dyn Store>,
+    pub endpoints: Vec<Failing>,
     pub clock: Arc<dyn Clock>,
     pub without_threads: bool,
 }
@@ -55,7 +56,7 @@ pub struct Services {
 ///
 /// When the system has no thread left for the watchdog.
 pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) -> io::Result<Hub> {
-    let Services { directory, urls, store, clock, without_threads } = services;
+    let Services { directory, urls, store, endpoints, clock, without_threads } = services;
     let (scope, board) = (Scope::new(planes.control), Board::default());
     let ((events, broadcaster), replies) = (EventBus::new(clock.clone()), Replies::default());
     let (arrival_sender, arrivals) = arrivals();
@@ -101,6 +102,7 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
         worker_capacity,
         directory: directory.clone(),
         store: store.clone(),
+        endpoints,
         arrivals,
         reports,
         commands,
@@ -119,6 +121,9 @@ pub fn start(config: PoolConfig, planes: Planes, services: Services, seed: u64) 
     let publisher = Publisher::new(board.clone(), events.clone());
     drop(scope.spawn_until_stopped(metering::publish(publisher, commands_sender.clone(), clock.clone())));
     drop(scope.spawn_until_stopped(upkeep::keep_small(store.clone(), clock.clone())));
+    if store.shared().is_some() {
+        drop(scope.spawn_until_stopped(upkeep::follow_endpoints(store.clone(), commands_sender.clone(), clock.clone())));
+    }
     drop(scope.spawn(supervisor.run()));
     drop(scope.spawn(monitor.run()));
     drop(scope.spawn_on(dispatcher.run(), &planes.delivery));

@@ -6,6 +6,7 @@
 //! | `onward` | whether it takes another way, if it has one |
 //! | `backoff` | how long it waits before the next one |
 //! | `breaker` | whether a platform is left alone because it fails or refuses |
+//! | `endpoint` | whether an endpoint is sent to no more |
 //! | `budget` | how many retries a platform bears beside first attempts |
 //! | `concurrency` | how many sends a lane may have under way |
 //! | `pace` | the rate a platform lets through that keeps refusing |
@@ -16,6 +17,7 @@ mod backoff;
 mod breaker;
 mod budget;
 mod concurrency;
+mod endpoint;
 mod onward;
 mod pace;
 mod rate_limit;
@@ -27,7 +29,8 @@ pub use backoff::full_jitter;
 pub use breaker::{Breaker, Sign, probe_wait_max};
 pub use budget::RetryBudget;
 pub use concurrency::{Concurrency, Trip};
-pub use onward::{Standing, gone, onward};
+pub use endpoint::{Change, Streak, Word};
+pub use onward::{Standing, disabled, gone, onward};
 pub use pace::Pace;
 pub use rate_limit::RateLimiter;
 pub use retry::{Judgement, judge};

@@ -33,8 +33,17 @@ pub fn onward(so: Disposition, at: Standing) -> Disposition {
 
 /// What becomes of a task whose platform is no longer configured.
 pub fn gone(task: &Task) -> Disposition {
+    unsent(task, DeadReason::PlatformGone)
+}
+
+/// What becomes of a task whose endpoint is sent to no more.
+pub fn disabled(task: &Task) -> Disposition {
+    unsent(task, DeadReason::Disabled)
+}
+
+fn unsent(task: &Task, reason: DeadReason) -> Disposition {
     let standing = Standing { has_next: task.next_step().is_some(), until: None, shut: true };
-    onward(Disposition::Dead(DeadReason::PlatformGone), standing)
+    onward(Disposition::Dead(reason), standing)
 }
 
 #[cfg(test)]

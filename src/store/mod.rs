@@ -10,6 +10,7 @@
 //! | `memory/` | the memory store |
 //! | `sqlite/` | one file, owned by one process |
 //! | `postgres/` | one database, shared by many processes |
+//! | `endpoint` | endpoints that fail |
 //! | `error` | how a call can fail, and how opening can |
 //! | `filter` | which tasks are meant, and a page of them |
 //! | `rank` | the order of tasks within a lane |
@@ -18,6 +19,7 @@
 mod arrivals;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod codec;
+mod endpoint;
 mod error;
 mod filter;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -39,6 +41,7 @@ use std::{
 use async_trait::async_trait;
 
 pub use arrivals::{ArrivalReceiver, ArrivalSender, FreshReceiver, arrivals};
+pub use endpoint::{Disabled, Endpoint, Failing};
 pub use error::{OpenError, StoreError};
 pub use filter::{Cursor, ListedTask, Page, TaskFilter};
 pub use memory::{MemoryLimits, MemoryStore};
@@ -156,6 +159,15 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn disown(&self, _limits: &[Limit]) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// The endpoints that were [kept](Self::keep_endpoint).
+    async fn endpoints(&self) -> Result<Vec<Failing>, StoreError>;
+
+    /// Keeps how an endpoint fails, in place of what was kept of it before.
+    async fn keep_endpoint(&self, failing: &Failing) -> Result<(), StoreError>;
+
+    /// Forgets an endpoint: it fails no more, or may be sent to again. Whether anything was kept of it.
+    async fn forget_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StoreError>;
 
     /// Cancels the waiting tasks of a notification and marks its claimed ones, so that they are not tried again.
     /// Returns which were cancelled and which were marked.

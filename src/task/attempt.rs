@@ -45,19 +45,23 @@ pub enum DeadReason {
     Poison,
     /// What the store kept of it cannot be read any more.
     Damaged,
+    /// Its endpoint is sent to no more.
+    Disabled,
 }
 
 impl DeadReason {
     /// All reasons that occur.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Refused(ErrorKind::InvalidMessage),
         Self::Refused(ErrorKind::InvalidRecipient),
+        Self::Refused(ErrorKind::Gone),
         Self::Refused(ErrorKind::Unauthorized),
         Self::OutOfAttempts,
         Self::Ambiguous,
         Self::PlatformGone,
         Self::Poison,
         Self::Damaged,
+        Self::Disabled,
     ];
 
     /// The reason as one word, as in metrics.
@@ -69,6 +73,7 @@ impl DeadReason {
             Self::PlatformGone => "platform_gone",
             Self::Poison => "poison",
             Self::Damaged => "damaged",
+            Self::Disabled => "disabled",
         }
     }
 }
@@ -82,6 +87,7 @@ impl fmt::Display for DeadReason {
             Self::PlatformGone => f.write_str("its platform is no longer configured"),
             Self::Poison => f.write_str("processes died while they had it, time after time"),
             Self::Damaged => f.write_str("what the store kept of it is damaged"),
+            Self::Disabled => f.write_str("its endpoint is disabled, see `notifyhub endpoints list`"),
         }
     }
 }

@@ -168,6 +168,32 @@ async fn dead_letters_are_listed_shown_requeued_and_dropped_from_the_file() {
     assert!(desk.run("tasks list --state delivered").out.contains(ids[0]));
 }
 
+#[tokio::test]
+async fn a_disabled_endpoint_is_listed_and_enabled_from_the_file() {
+    let server = FaultServer::start().await;
+    server.push(Answer::new(410));
+    let desk = desk(&server);
+    let deliver = async |received: usize| {
+        let service = serve(&desk);
+        server.received(received).await;
+        signal(&service, "TERM");
+        assert_eq!(ended(service).await.0, Some(0));
+    };
+    assert_eq!(desk.run("send --queue --to hook one").code, 0);
+    deliver(1).await;
+    let listed = desk.run("endpoints list -o json");
+    let rows: Value = serde_json::from_str(&listed.out).expect("JSON");
+    assert_eq!((&rows[0]["target"], &rows[0]["state"]), (&"hook".into(), &"disabled".into()), "{rows}");
+    assert!(rows[0]["why"].as_str().expect("a reason").contains("410"), "{rows}");
+    assert_eq!(desk.run("endpoints enable @hook").code, 2);
+    assert_eq!(desk.run("endpoints enable nosuch").code, 1);
+    let enabled = desk.run("endpoints enable -o json hook");
+    assert!(enabled.code == 0 && enabled.out.contains("\"enabled\": true"), "{}", enabled.out);
+    assert_eq!(desk.run("endpoints list -o json").out.trim(), "[]");
+    assert_eq!(desk.run("send --queue --to hook two").code, 0);
+    deliver(2).await;
+}
+
 #[test]
 fn what_is_queued_can_be_cancelled() {
     let desk = Desk::with_config("[store]\npath = \"hub.db\"\n");

@@ -16,6 +16,8 @@ pub enum ErrorKind {
     InvalidMessage,
     /// This recipient does not exist or no longer does. Never retried.
     InvalidRecipient,
+    /// This endpoint says itself that it is gone for good. Never retried, and nothing more is sent to it.
+    Gone,
     /// The credential or the account is refused. Not retried; the operator must act.
     Unauthorized,
     /// Asked to slow down; the message was not accepted. Waited for, then tried again.
@@ -30,9 +32,10 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, in the order of their documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InvalidMessage,
         Self::InvalidRecipient,
+        Self::Gone,
         Self::Unauthorized,
         Self::RateLimited,
         Self::Unavailable,
@@ -45,6 +48,7 @@ impl ErrorKind {
         match self {
             Self::InvalidMessage => "invalid_message",
             Self::InvalidRecipient => "invalid_recipient",
+            Self::Gone => "gone",
             Self::Unauthorized => "unauthorized",
             Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",

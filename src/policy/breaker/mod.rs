@@ -43,7 +43,7 @@ impl Sign {
     pub fn of(result: &Result<Receipt, SendError>) -> Self {
         let Err(error) = result else { return Self::Answers };
         match error.kind() {
-            ErrorKind::InvalidMessage | ErrorKind::InvalidRecipient => Self::Answers,
+            ErrorKind::InvalidMessage | ErrorKind::InvalidRecipient | ErrorKind::Gone => Self::Answers,
             _ if error.scope() == LimitScope::Target => Self::Nothing,
             ErrorKind::Unauthorized => Self::Refuses,
             ErrorKind::RateLimited => Self::Nothing,

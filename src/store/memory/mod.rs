@@ -11,6 +11,7 @@ mod sayings;
 mod shelf;
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -20,8 +21,8 @@ use async_trait::async_trait;
 
 use self::shelf::Shelf;
 use super::{
-    ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Enqueued, LeaseToken, Page, Released, Settled,
-    Settlement, Store, StoreError, Submission, TaskFilter,
+    ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Endpoint, Enqueued, Failing, LeaseToken, Page,
+    Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter,
 };
 use crate::{
     clock::Clock,
@@ -49,13 +50,19 @@ impl Default for MemoryLimits {
 /// Keeps everything in memory.
 pub struct MemoryStore {
     shelf: Mutex<Shelf>,
+    /// Locked for a line at a time.
+    endpoints: Mutex<HashMap<Endpoint, Failing>>,
     clock: Arc<dyn Clock>,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new(limits: MemoryLimits, clock: Arc<dyn Clock>) -> Self {
-        Self { shelf: Mutex::new(Shelf::new(limits)), clock }
+        Self { shelf: Mutex::new(Shelf::new(limits)), endpoints: Mutex::default(), clock }
+    }
+
+    fn kept_endpoints(&self) -> MutexGuard<'_, HashMap<Endpoint, Failing>> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -121,6 +128,19 @@ impl Store for MemoryStore {
 
     async fn drop_dead(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {
         Ok(self.shelf().drop_dead(filter, max))
+    }
+
+    async fn endpoints(&self) -> Result<Vec<Failing>, StoreError> {
+        Ok(self.kept_endpoints().values().cloned().collect())
+    }
+
+    async fn keep_endpoint(&self, failing: &Failing) -> Result<(), StoreError> {
+        self.kept_endpoints().insert(failing.endpoint.clone(), failing.clone());
+        Ok(())
+    }
+
+    async fn forget_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StoreError> {
+        Ok(self.kept_endpoints().remove(endpoint).is_some())
     }
 
     async fn prune(&self) -> Result<bool, StoreError> {

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::{
     PostgresStore, answers, begin, claim,
     core::{Core, retrying},
+    endpoints,
     failure::Failure,
     find,
     intake::{Call, settle_in},
@@ -17,8 +18,8 @@ use super::{
 use crate::{
     failpoint::failpoint,
     store::{
-        ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Enqueued, LeaseToken, Limit, Owned, Page,
-        Released, Settled, Settlement, Shared, Store, StoreError, Submission, TaskFilter, UrlPlatform,
+        ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Endpoint, Enqueued, Failing, LeaseToken, Limit,
+        Owned, Page, Released, Settled, Settlement, Shared, Store, StoreError, Submission, TaskFilter, UrlPlatform,
     },
     task::{Disposition, NotificationId, Outcome, Task},
 };
@@ -147,6 +148,21 @@ impl Store for PostgresStore {
     async fn disown(&self, limits: &[Limit]) -> Result<(), StoreError> {
         let disowned: Result<_, Failure> = retrying!(&self.core, |client| limits::disown(&self.core, client, limits).await);
         disowned.map_err(Failure::told)
+    }
+
+    async fn endpoints(&self) -> Result<Vec<Failing>, StoreError> {
+        let all: Result<_, Failure> = retrying!(&*self.core, |client| endpoints::all(client).await);
+        all.map_err(Failure::told)
+    }
+
+    async fn keep_endpoint(&self, failing: &Failing) -> Result<(), StoreError> {
+        let kept: Result<(), Failure> = retrying!(&*self.core, |client| endpoints::keep(client, failing).await);
+        kept.map_err(Failure::told)
+    }
+
+    async fn forget_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StoreError> {
+        let gone: Result<bool, Failure> = retrying!(&*self.core, |client| endpoints::forget(client, endpoint).await);
+        gone.map_err(Failure::told)
     }
 
     async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {

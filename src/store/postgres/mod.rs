@@ -34,6 +34,7 @@ mod calls;
 mod claim;
 mod connect;
 mod core;
+mod endpoints;
 mod enqueue;
 mod failure;
 mod finals;

@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// What each version of the schema adds to the one before.
-const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("steps.sql"), include_str!("limits.sql")];
+const MIGRATIONS: [&str; 4] =
+    [include_str!("schema.sql"), include_str!("steps.sql"), include_str!("limits.sql"), include_str!("endpoints.sql")];
 
 /// Whoever changes the schema holds this lock: the letters `nhub`.
 const SCHEMA_LOCK: i64 = 0x6e68_7562;

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     failpoint::failpoint,
     store::{
-        ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Enqueued, LeaseToken, Page, Released, Settled,
-        Settlement, Store, StoreError, Submission, TaskFilter, UrlPlatform,
+        ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Endpoint, Enqueued, Failing, LeaseToken, Page,
+        Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter, UrlPlatform,
     },
     task::{NotificationId, Outcome, Task},
 };
@@ -69,6 +69,20 @@ impl Store for SqliteStore {
 
     async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
         self.call(move |session| session.release(&leases)).await
+    }
+
+    async fn endpoints(&self) -> Result<Vec<Failing>, StoreError> {
+        self.call(|session| session.endpoints()).await
+    }
+
+    async fn keep_endpoint(&self, failing: &Failing) -> Result<(), StoreError> {
+        let failing = failing.clone();
+        self.call(move |session| session.keep_endpoint(&failing)).await
+    }
+
+    async fn forget_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StoreError> {
+        let endpoint = endpoint.clone();
+        self.call(move |session| session.forget_endpoint(&endpoint)).await
     }
 
     async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {

@@ -29,6 +29,7 @@ mod answer;
 mod book;
 mod calls;
 mod claim;
+mod endpoints;
 mod enqueue;
 mod failure;
 mod find;

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use notifyhub::{
     Counts, Durability, NotificationId, Outcome,
     store::{
-        ArrivalSender, Cancelled, Claimed, Credits, Cursor, Enqueued, LeaseToken, MemoryLimits, MemoryStore, Page, Released,
-        Settled, Settlement, Store, StoreError, Submission, TaskFilter,
+        ArrivalSender, Cancelled, Claimed, Credits, Cursor, Endpoint, Enqueued, Failing, LeaseToken, MemoryLimits, MemoryStore,
+        Page, Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter,
     },
     task::Task,
 };
@@ -137,6 +137,18 @@ impl Store for GatedStore {
         let released = self.store.release(leases.clone()).await?;
         self.released.fetch_add(leases.len(), Ordering::SeqCst);
         Ok(released)
+    }
+
+    async fn endpoints(&self) -> Result<Vec<Failing>, StoreError> {
+        self.store.endpoints().await
+    }
+
+    async fn keep_endpoint(&self, failing: &Failing) -> Result<(), StoreError> {
+        self.store.keep_endpoint(failing).await
+    }
+
+    async fn forget_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StoreError> {
+        self.store.forget_endpoint(endpoint).await
     }
 
     async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {

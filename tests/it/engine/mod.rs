@@ -7,6 +7,7 @@ mod bounds;
 mod breaker;
 mod delivery;
 mod draining;
+mod endpoints;
 mod fairness;
 mod gated_store;
 mod lanes;

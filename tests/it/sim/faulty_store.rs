@@ -8,8 +8,8 @@ use notifyhub::{
     Counts, Durability, NotificationId, Outcome,
     clock::Clock,
     store::{
-        ArrivalSender, Cancelled, Claimed, Credits, Cursor, Enqueued, LeaseToken, Page, Released, Settled, Settlement,
-        SqliteStore, Store, StoreError, Submission, TaskFilter,
+        ArrivalSender, Cancelled, Claimed, Credits, Cursor, Endpoint, Enqueued, Failing, LeaseToken, Page, Released, Settled,
+        Settlement, SqliteStore, Store, StoreError, Submission, TaskFilter,
     },
     task::Task,
 };
@@ -143,6 +143,18 @@ impl Store for FaultyStore {
         let released = self.store.release(leases).await?;
         self.after(format!("release {count}"), true).await?;
         Ok(released)
+    }
+
+    async fn endpoints(&self) -> Result<Vec<Failing>, StoreError> {
+        self.store.endpoints().await
+    }
+
+    async fn keep_endpoint(&self, failing: &Failing) -> Result<(), StoreError> {
+        self.store.keep_endpoint(failing).await
+    }
+
+    async fn forget_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StoreError> {
+        self.store.forget_endpoint(endpoint).await
     }
 
     async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {

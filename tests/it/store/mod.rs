@@ -11,6 +11,7 @@
 //! | `cancel` | waiting, claimed and unknown |
 //! | `finished` | how long outcomes can be looked up |
 //! | `keys` | order, replacing an older one, not repeating |
+//! | `endpoints` | endpoints that fail |
 //! | `steps` | tasks with several ways |
 //! | `letters` | lists, and dead letters: requeued or dropped |
 //! | `sqlite/` | what a file promises: reopening, crashes, damage, ownership |
@@ -20,6 +21,7 @@
 mod begin;
 mod cancel;
 mod claim;
+mod endpoints;
 mod enqueue;
 mod finished;
 mod fresh;

@@ -72,6 +72,8 @@ impl Verdict {
             ErrorKind::InvalidMessage
         } else if self.retry_status.contains(&status) && status != 429 {
             ErrorKind::Unavailable
+        } else if status == 410 {
+            ErrorKind::Gone
         } else {
             // A 2xx the operator did not name says nothing that anybody knows.
             verdict::kind_of(response.status).unwrap_or(ErrorKind::Unexpected)

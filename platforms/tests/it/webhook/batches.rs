@@ -132,7 +132,7 @@ async fn all_share_the_outcome_of_a_receiver_that_answers_once() {
     for (answer, expected) in [
         (Answer::new(200), None),
         (Answer::new(401), Some(ErrorKind::Unauthorized)),
-        (Answer::new(410), Some(ErrorKind::InvalidRecipient)),
+        (Answer::new(410), Some(ErrorKind::Gone)),
         (Answer::new(429).header("retry-after", "7"), Some(ErrorKind::RateLimited)),
         (Answer::new(503), Some(ErrorKind::Unavailable)),
     ] {

@@ -61,13 +61,14 @@ async fn an_answer_is_read_as_far_as_the_table_says() {
 
 #[tokio::test]
 async fn every_status_of_the_sheet_has_its_verdict() {
-    use ErrorKind::{InvalidMessage, InvalidRecipient, RateLimited, Unauthorized, Unavailable};
+    use ErrorKind::{Gone, InvalidMessage, InvalidRecipient, RateLimited, Unauthorized, Unavailable};
     for (statuses, expected) in [
         (&[200, 201, 202, 204, 299][..], None),
         (&[301, 302, 307, 308], Some(Unauthorized)),
         (&[400, 405, 409, 413, 415, 422], Some(InvalidMessage)),
         (&[401, 403, 407], Some(Unauthorized)),
-        (&[404, 410], Some(InvalidRecipient)),
+        (&[404], Some(InvalidRecipient)),
+        (&[410], Some(Gone)),
         (&[429], Some(RateLimited)),
         (&[408, 425, 500, 501, 502, 503, 504, 507], Some(Unavailable)),
     ] {

@@ -34,7 +34,7 @@ fn after_a_kill(stand_folder: &Path, clock: &MovedClock) -> (TempDir, Stand) {
 }
 
 /// A new file, and a store on it.
-fn new_file(clock: &MovedClock) -> (TempDir, Stand) {
+pub fn new_file(clock: &MovedClock) -> (TempDir, Stand) {
     let folder = TempDir::new().expect("a folder");
     let stand = sqlite_stand(folder.path(), clock);
     (folder, stand)
