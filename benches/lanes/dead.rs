@@ -1,4 +1,4 @@
-//! A hundred platforms, one of which never answers: what the other 99 feel of it.
+//! A hundred platforms, one of which never answers or is a hundred times as slow: what the other 99 feel of it.
 
 use std::time::{Duration, Instant};
 
@@ -21,33 +21,49 @@ const SPAN: Duration = Duration::from_secs(6);
 const EACH: usize = 300;
 const ROUNDS: usize = 5;
 
-/// `one-dead-of-100`.
+/// A hundred times as long as a platform that answers at once takes here, in the crowd of this bench.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// What the one platform is like.
+#[derive(Clone, Copy)]
+enum One {
+    Quick,
+    Dead,
+    Slow,
+}
+
+/// `one-dead-of-100`, `one-slow-of-100`.
 pub async fn run() -> Result<Vec<Figure>, AnyError> {
     println!(
-        "one-dead-of-100: {PER_SECOND} a second over {PLATFORMS} webhooks for {SPAN:?}, then {EACH} for each at once; {ROUNDS} rounds of each kind"
+        "one-dead-of-100, one-slow-of-100 ({SLOW:?}): {PER_SECOND} a second over {PLATFORMS} webhooks for {SPAN:?}, then {EACH} for each at once; {ROUNDS} rounds of each kind"
     );
-    let (mut p99, mut rates) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+    let (mut p99, mut rates) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);
     for _ in 0..ROUNDS {
-        for dead in [0, 1] {
-            let (latency, rate) = round(dead == 1).await?;
-            p99[dead].push(latency);
-            rates[dead].push(rate);
+        for (kind, one) in [One::Quick, One::Dead, One::Slow].into_iter().enumerate() {
+            let (latency, rate) = round(one).await?;
+            p99[kind].push(latency);
+            rates[kind].push(rate);
         }
     }
-    let [p99_without, p99_with] = p99.map(median);
-    let [rate_without, rate_with] = rates.map(median);
-    let figure = |metric, value, unit| Figure { case: "one-dead-of-100".into(), metric, value, unit };
-    Ok(vec![
-        figure("p99_ratio", p99_with / p99_without, "1"),
-        figure("throughput_ratio", rate_with / rate_without, "1"),
-        figure("p99_ms", p99_with * 1000.0, "ms"),
-    ])
+    let (p99, rates) = (p99.map(median), rates.map(median));
+    let mut figures = Vec::new();
+    for (kind, case) in [(1, "one-dead-of-100"), (2, "one-slow-of-100")] {
+        let figure = |metric, value, unit| Figure { case: case.into(), metric, value, unit };
+        figures.push(figure("p99_ratio", p99[kind] / p99[0], "1"));
+        figures.push(figure("throughput_ratio", rates[kind] / rates[0], "1"));
+        figures.push(figure("p99_ms", p99[kind] * 1000.0, "ms"));
+    }
+    Ok(figures)
 }
 
 /// The 99th percentile from `deliver` to the outcome at a steady rate, in seconds, and deliveries per second at full load; of
 /// the other 99.
-async fn round(dead: bool) -> Result<(f64, f64), AnyError> {
-    let manner = |number| if dead && number == 0 { Manner::Dead } else { Manner::Quick };
+async fn round(one: One) -> Result<(f64, f64), AnyError> {
+    let manner = |number| match one {
+        One::Dead if number == 0 => Manner::Dead,
+        One::Slow if number == 0 => Manner::Slow(SLOW),
+        _ => Manner::Quick,
+    };
     let sink = Sink::start((0..PLATFORMS).map(|number| (format!("p{number}"), manner(number))))?;
     let hub = hub::start(&sink, DeliveryConfig::default(), PoolConfig::default(), 1_000_000).await?;
     let (mut deliveries, mut ticks) = (JoinSet::new(), tokio::time::interval(Duration::from_millis(10)));

@@ -11,6 +11,7 @@
 //! | case | what is measured |
 //! |---|---|
 //! | `one-dead-of-100` | what the other 99 platforms feel of one that never answers |
+//! | `one-slow-of-100` | the same of one that is a hundred times as slow |
 //! | `learned-rate/R` | what gets through a limit of R requests a second, and what is refused, after a minute |
 //! | `latency-knee` | what gets done where latency rises with concurrency, beside a bare loop at the best concurrency |
 //! | `overload` | three times as much as can be done, for a minute |

@@ -24,6 +24,8 @@ pub enum Manner {
     Quick,
     /// Never answers.
     Dead,
+    /// Takes so long.
+    Slow(Duration),
     /// Lets so many through in each second of its own, and asks the others to come back in one.
     Limited(u32),
     /// Takes `base` for `knee` requests at once; each further one makes all slower, a little more than by its share.
@@ -71,6 +73,7 @@ impl Path {
         match &self.manner {
             Manner::Quick => {}
             Manner::Dead => std::future::pending().await,
+            Manner::Slow(takes) => tokio::time::sleep(*takes).await,
             Manner::Limited(allows) => {
                 let now = start.elapsed().as_secs();
                 let mut second = self.second.lock().expect("no thread panics with it");

@@ -66,9 +66,13 @@ impl FaultyStore {
         let name = name_of(&task.head.message.body);
         let platform = task.platform().as_str()[1..].parse().expect("p0, p1, …");
         let mut known = self.world.state();
-        let target = known.targets.entry((name, platform)).or_default();
-        target.settled = Some(state);
-        target.taken_unsettled = 0;
+        known.targets.entry((name, platform)).or_default().taken_unsettled = 0;
+        let wish = &self.world.scenario.wishes[name.0][name.1];
+        // One end is the end of all steps.
+        let ended = if wish.routed { &wish.platforms[..] } else { &[platform] };
+        for platform in ended {
+            known.targets.entry((name, *platform)).or_default().settled = Some(state);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One life of the process: it opens the store, accepts and delivers, and ends by itself, by a crash or told to.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -76,6 +77,12 @@ async fn within(world: &Arc<World>, folder: &Path, number: u32, clock: &SimClock
     for (index, delivery) in world.scenario.platforms.iter().enumerate() {
         let platform = SimPlatform { index, world: world.clone(), clock: clock.clone() };
         builder = builder.platform_with(format!("p{index}"), Arc::new(platform), delivery.clone());
+    }
+    for chain in
+        world.scenario.wishes.iter().flatten().filter(|wish| wish.routed).map(|wish| &wish.platforms).collect::<BTreeSet<_>>()
+    {
+        let steps = chain.iter().map(|platform| format!("p{platform}"));
+        builder = builder.route(route(chain), steps, world.scenario.step_timeout);
     }
     let hub = builder.start().await.expect("it starts");
     let planned = world.scenario.lives.get(number as usize - 1).copied();
@@ -185,8 +192,11 @@ fn note(world: &World, name: Name, id: notifyhub::NotificationId) {
 fn notification((producer, place): Name, wish: &Wish, wished_at: SystemTime) -> Notification {
     let mut made =
         Notification::text(format!("{producer} {place}")).priority(wish.priority).idempotency_key(format!("{producer} {place}"));
-    for platform in &wish.platforms {
-        made = made.to(format!("p{platform}"));
+    if wish.routed {
+        made = made.to(format!("@{}", route(&wish.platforms)));
+    } else {
+        // Each producer is a recipient of his own.
+        made = wish.platforms.iter().fold(made, |made, platform| made.to(format!("p{platform}:{producer}")));
     }
     if let Some(after) = wish.not_before {
         made = made.not_before(wished_at + after);
@@ -204,6 +214,11 @@ fn notification((producer, place): Name, wish: &Wish, wished_at: SystemTime) -> 
         made = made.dedupe(Duration::from_secs(600));
     }
     made
+}
+
+/// The route that tries these platforms one after the other.
+fn route(chain: &[usize]) -> String {
+    chain.iter().fold("r".to_owned(), |name, platform| name + &platform.to_string())
 }
 
 /// Scales the pool now and then.

@@ -36,6 +36,10 @@ fn wrong(world: &World, name: Name, platform: usize, outcome: &TargetOutcome) ->
     let replaced = wish.replace && state.accepted.keys().any(|other| later(other) && scenario.wishes[other.0][other.1].replace);
     let delivery = &scenario.platforms[platform];
     let at_most_once = delivery.on_ambiguous == OnAmbiguous::Dead;
+    let has_next = wish.routed && wish.platforms.last() != Some(&platform);
+    if has_next && matches!(outcome.dead, Some(DeadReason::Refused(_) | DeadReason::OutOfAttempts)) {
+        return Some("it had another step");
+    }
     match (outcome.state, outcome.dead) {
         (TaskState::Delivered, _) if target.answered == 0 => Some("the platform never said yes"),
         (TaskState::Delivered, _) => None,

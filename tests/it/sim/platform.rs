@@ -54,7 +54,9 @@ impl SimPlatform {
         if world.scenario.wishes[name.0][name.1].poison {
             return Does::Kills;
         }
+        let now = self.clock.since_start();
         match () {
+            () if world.scenario.outages[self.index].as_ref().is_some_and(|outage| outage.contains(&now)) => Does::Refuses,
             () if world.strikes(faults.refused) => Does::Refuses,
             () if world.strikes(faults.invalid) => Does::Rejects,
             () if world.strikes(faults.lost_answer) => Does::TakesAndLosesTheAnswer,
@@ -85,6 +87,8 @@ impl SimPlatform {
         if target.in_flight > 0 {
             world.violated(format!("{name:?} is sent twice at once to platform {}", self.index));
         }
+        self.check_steps(name);
+        self.check_breaker();
         if let Some(state) = target.settled {
             world.violated(format!("{name:?} arrived at platform {} after it was recorded as {state}", self.index));
         }
@@ -99,6 +103,57 @@ impl SimPlatform {
         if wish.order && (last.is_some_and(|last| last > name.1) || ordered_beside.is_some()) {
             world.violated(format!("{name:?} is out of order at platform {}: {last:?}, {ordered_beside:?}", self.index));
         }
+    }
+
+    /// A task with several ways takes one at a time, and never goes back.
+    fn check_steps(&self, name: Name) {
+        let (world, chain) = (&self.world, &self.world.scenario.wishes[name.0][name.1]);
+        if !chain.routed {
+            return;
+        }
+        let state = world.state();
+        let target = |platform: &usize| state.targets.get(&(name, *platform)).cloned().unwrap_or_default();
+        let others = chain.platforms.iter().filter(|platform| **platform != self.index);
+        let (mut taken, mut ambiguous, mut wrong) = (0, 0, None);
+        for (platform, target) in others.map(|platform| (*platform, target(platform))) {
+            (taken, ambiguous) = (taken + target.taken, ambiguous + target.ambiguous);
+            if target.in_flight > 0 {
+                wrong = Some(format!("while it is under way to platform {platform}"));
+            } else if platform > self.index && target.arrived > 0 {
+                wrong = Some(format!("after its next step, platform {platform}"));
+            }
+        }
+        drop(state);
+        if let Some(wrong) = wrong {
+            world.violated(format!("{name:?} arrived at platform {}, {wrong}", self.index));
+        }
+        if taken > ambiguous {
+            world.violated(format!("{name:?} arrived at platform {} though another had taken it", self.index));
+        }
+    }
+
+    /// Failures in a row open the breaker: what was under way may still arrive, and nothing else for a while.
+    fn check_breaker(&self) {
+        let (world, now) = (&self.world, self.clock.since_start());
+        let delivery = &world.scenario.platforms[self.index];
+        let most = delivery.breaker.failure_threshold as usize + delivery.max_in_flight + world.scenario.pool.batch_size;
+        let mut state = world.state();
+        let failures = &mut state.failures[self.index];
+        while failures.front().is_some_and(|at| now - *at >= delivery.breaker.recovery_timeout) {
+            failures.pop_front();
+        }
+        let recent = failures.len();
+        drop(state);
+        if recent > most {
+            world.violated(format!("platform {} failed {recent} times within its recovery time, and is sent to", self.index));
+        }
+    }
+
+    /// What it answers says that it fails, or that it does not.
+    fn answers(&self, fails: bool) {
+        let (mut state, now) = (self.world.state(), self.clock.since_start());
+        let failures = &mut state.failures[self.index];
+        if fails { failures.push_back(now) } else { failures.clear() }
     }
 
     /// Writes down that it arrived.
@@ -159,6 +214,7 @@ impl Platform for SimPlatform {
             // It may take longer than it is waited for.
             self.clock.sleep_until(self.clock.now() + world.up_to(Duration::from_millis(1_500))).await;
         }
+        self.answers(matches!(does, Does::Refuses));
         match does {
             Does::Takes => {
                 world.state().targets.entry((name, self.index)).or_default().answered += 1;

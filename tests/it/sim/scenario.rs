@@ -1,11 +1,11 @@
 //! What a seed draws: work, settings, and which faults there are at all. Each seed has some faults and not others: what hides
 //! behind a frequent fault shows where that one is missing.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use notifyhub::{
     Priority,
-    config::{Backoff, DeliveryConfig, OnAmbiguous, PoolConfig, RateWindow, Strategy},
+    config::{Backoff, DeliveryConfig, OnAmbiguous, Order, PoolConfig, RateWindow, Strategy},
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng, seq::IndexedRandom};
 
@@ -22,6 +22,8 @@ pub struct Wish {
     pub replace: bool,
     pub dedupe: bool,
     pub cancelled: bool,
+    /// Whether its platforms are the steps of a route.
+    pub routed: bool,
     /// The process dies of it.
     pub poison: bool,
 }
@@ -50,6 +52,10 @@ pub struct Scenario {
     pub seed: u64,
     pub pool: PoolConfig,
     pub platforms: Vec<DeliveryConfig>,
+    /// By platform: when it is down, if it is at all, since the beginning of all time.
+    pub outages: Vec<Option<Range<Duration>>>,
+    /// How long each step of a route has.
+    pub step_timeout: Duration,
     /// By producer.
     pub wishes: Vec<Vec<Wish>>,
     pub faults: Faults,
@@ -75,6 +81,8 @@ impl Scenario {
             ..PoolConfig::default()
         };
         let platforms: Vec<_> = (0..rng.random_range(1..=3)).map(|_| delivery(&mut rng)).collect();
+        let outages = platforms.iter().map(|_| rng.random_bool(0.15).then(|| outage(&mut rng))).collect();
+        let step_timeout = Duration::from_millis(rng.random_range(200..30_000));
         let poison = rng.random_range(0..100) < 8;
         let mut wishes: Vec<Vec<Wish>> = (0..rng.random_range(1..=4))
             .map(|_| (0..rng.random_range(1..=12)).map(|_| wish(&mut rng, platforms.len())).collect())
@@ -83,10 +91,11 @@ impl Scenario {
             let victim = &mut wishes[0][0];
             (victim.poison, victim.expires, victim.cancelled, victim.dedupe, victim.replace) = (true, None, false, false, false);
             victim.platforms.truncate(1);
+            victim.routed = false;
         }
         let lives = (0..faults.crashes).map(|_| Duration::from_millis(rng.random_range(5..3_000))).collect();
         let trouble = Duration::from_millis(rng.random_range(100..20_000));
-        Self { seed, pool, platforms, wishes, faults, lives, trouble }
+        Self { seed, pool, platforms, outages, step_timeout, wishes, faults, lives, trouble }
     }
 }
 
@@ -109,6 +118,11 @@ fn faults(rng: &mut SmallRng) -> Faults {
     }
 }
 
+fn outage(rng: &mut SmallRng) -> Range<Duration> {
+    let begins = Duration::from_millis(rng.random_range(0..3_000));
+    begins..begins + Duration::from_secs(rng.random_range(1..200))
+}
+
 fn delivery(rng: &mut SmallRng) -> DeliveryConfig {
     let per = Duration::from_secs(1);
     let window = RateWindow { count: 20.try_into().expect("not zero"), per, burst: 5.try_into().expect("not zero") };
@@ -123,6 +137,9 @@ fn delivery(rng: &mut SmallRng) -> DeliveryConfig {
         on_ambiguous: if rng.random_bool(0.3) { OnAmbiguous::Dead } else { OnAmbiguous::Retry },
         max_in_flight: rng.random_range(1..=8),
         rate_limit: if rng.random_bool(0.2) { vec![window] } else { Vec::new() },
+        recipient_rate_limit: if rng.random_bool(0.2) { vec![window] } else { Vec::new() },
+        weight: rng.random_range(1..=3),
+        order: if rng.random_bool(0.2) { Order::Newest } else { Order::Oldest },
         ..DeliveryConfig::default()
     }
 }
@@ -134,6 +151,7 @@ fn wish(rng: &mut SmallRng, platforms: usize) -> Wish {
     }
     let mut rarely = |percent: f64| rng.random_bool(percent / 100.0);
     let (order, replace, dedupe, cancelled) = (rarely(30.0), rarely(10.0), rarely(10.0), rarely(8.0));
+    let routed = rarely(30.0) && !order && on.len() > 1;
     let (later, ends) = (rarely(15.0), rarely(10.0));
     let not_before = later.then(|| Duration::from_millis(rng.random_range(1..5_000)));
     let expires = ends.then(|| not_before.unwrap_or_default() + Duration::from_millis(rng.random_range(1..10_000)));
@@ -148,6 +166,7 @@ fn wish(rng: &mut SmallRng, platforms: usize) -> Wish {
         replace,
         dedupe,
         cancelled,
+        routed,
         poison: false,
     }
 }

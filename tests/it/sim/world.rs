@@ -57,6 +57,8 @@ pub struct State {
     /// By producer and platform: the last of his order that arrived.
     pub last_of_order: BTreeMap<(usize, usize), usize>,
     pub crashes: u32,
+    /// By platform: when it failed, as long as it does nothing else.
+    pub failures: Vec<VecDeque<Duration>>,
     /// Whether faults have ended.
     pub calm: bool,
     violations: Vec<String>,
@@ -84,6 +86,7 @@ impl World {
             targets: BTreeMap::new(),
             last_of_order: BTreeMap::new(),
             crashes: 0,
+            failures: vec![VecDeque::new(); scenario.platforms.len()],
             calm: false,
             violations: Vec::new(),
             timeline: VecDeque::new(),
@@ -137,6 +140,7 @@ impl World {
     pub fn crashed(&self) {
         let mut state = self.state();
         state.crashes += 1;
+        state.failures.iter_mut().for_each(VecDeque::clear);
         for target in state.targets.values_mut() {
             target.ambiguous += u32::from(target.taken_unsettled > 0);
             (target.taken_unsettled, target.in_flight, target.not_before) = (0, 0, None);
