@@ -64,7 +64,7 @@ impl Dispatcher {
     /// is far away, or too many wait like it, it waits in the store.
     pub(super) fn set_aside(&mut self, index: usize, key: usize, until: Instant, wall: SystemTime) {
         let is_aside_full = self.is_aside_full(index);
-        let (now, lane) = (self.now, &mut self.lanes[index]);
+        let now = self.now;
         let wait = until.saturating_duration_since(now);
         let held = self.ledger.get_mut(key).expect("what queues is in the ledger");
         if wait > ASIDE_MAX || is_aside_full {
@@ -72,7 +72,7 @@ impl Dispatcher {
             self.ledger.remove(key);
             let due = wall.checked_add(wait).unwrap_or(wall);
             let disposition = Disposition::Retry { due, counts: false };
-            self.settler.push(Settlement { token, task, attempt: None, disposition });
+            self.settler.push(Settlement { token, task, attempt: None, disposition, keeps: None });
             self.expect_due(due, now, wall);
             self.claim_wanted |= self.wants_more(index, now);
             return;
@@ -80,8 +80,14 @@ impl Dispatcher {
         // Its end is not slept through.
         let left = held.lease.task.ends_at().map(|ends_at| ends_at.duration_since(wall).unwrap_or_default());
         let until = left.and_then(|left| now.checked_add(left)).map_or(until, |ends| ends.min(until));
+        self.lay_aside(index, key, until);
+    }
+
+    /// Lays a task aside until then; it is in no queue.
+    pub(super) fn lay_aside(&mut self, index: usize, key: usize, until: Instant) {
+        let held = self.ledger.get_mut(key).expect("what is laid aside is in the ledger");
         held.aside = Some(until);
-        lane.aside += 1;
+        self.lanes[index].aside += 1;
         self.aside.push(Reverse((until, held.lease.token, key)));
     }
 
@@ -105,7 +111,7 @@ impl Dispatcher {
             } else if has_another && lane.gate.is_shut() {
                 self.end_queued(key, Disposition::NextStep(StepReason::Open));
             } else {
-                lane.queue.push_front(key);
+                lane.come_back(key, &self.ledger);
                 self.ready(index);
             }
         }

@@ -78,7 +78,10 @@ impl Dispatcher {
             lane: lane.key.clone(),
             before: if held.aside.is_some() { 0 } else { lane.queue.iter().take_while(|queued| **queued != key).count() },
             parked: match held.aside {
-                Some(until) => Some(Parked { by: ParkedBy::Recipient, left: Some(until.saturating_duration_since(now)) }),
+                Some(until) => {
+                    let by = if held.retries { ParkedBy::Backoff } else { ParkedBy::Recipient };
+                    Some(Parked { by, left: Some(until.saturating_duration_since(now)) })
+                }
                 None => lane.gate.bar(now, held.begun).map(|bar| parked(bar, now)),
             },
             limit: lane.at_limit.then(|| lane.gate.limit()),

@@ -24,7 +24,7 @@ use super::{
     ledger::Ledger,
     owners::OwnersAnswer,
     parts::{DispatcherParts, Learn},
-    settler::{Desk, Settler},
+    settler::{Desk, Kept, Settler},
 };
 use crate::{
     clock::Clock,
@@ -89,7 +89,7 @@ pub struct Dispatcher {
     pub(super) limits_wanted: HashMap<Arc<str>, Limit>,
     owners: Option<BoxFuture<'static, OwnersAnswer>>,
     beginning: Option<BoxFuture<'static, Begun>>,
-    pub(super) settling: FuturesUnordered<BoxFuture<'static, ()>>,
+    pub(super) settling: FuturesUnordered<BoxFuture<'static, Vec<Kept>>>,
     claiming: Option<BoxFuture<'static, Answer>>,
     /// Until when the store is asked for nothing, since it failed.
     pub(super) store_rests: Option<Instant>,
@@ -103,7 +103,7 @@ enum Input {
     Reports,
     Fresh,
     FreshEnded,
-    Settled,
+    Settled(Vec<Kept>),
     Claimed(Answer),
     Begun(Begun),
     Owners(OwnersAnswer),
@@ -187,7 +187,7 @@ impl Dispatcher {
             match self.input(&mut reports, &mut fresh, draining.as_mut()).await {
                 Input::Reports => reports.drain(..).for_each(|report| self.take_report(report)),
                 Input::Fresh => fresh.drain(..).flatten().for_each(|lease| self.accept(lease)),
-                Input::Settled => {}
+                Input::Settled(kept) => self.take_kept(kept),
                 Input::Claimed(claimed) => {
                     self.claiming = None;
                     self.take_claimed(claimed);
@@ -225,7 +225,7 @@ impl Dispatcher {
             count = self.arrivals.fresh.receive(fresh, MESSAGES_PER_TURN_MAX), if !self.fresh_ended => {
                 if count > 0 { Input::Fresh } else { Input::FreshEnded }
             }
-            Some(()) = self.settling.next() => Input::Settled,
+            Some(kept) = self.settling.next() => Input::Settled(kept),
             Some(begun) = maybe(beginning) => Input::Begun(begun),
             Some(answer) = maybe(owners) => Input::Owners(answer),
             Some(claimed) = maybe(claiming) => Input::Claimed(claimed),
@@ -241,8 +241,9 @@ impl Dispatcher {
         if self.settling.len() < self.settler.at_once() && !self.settler.is_empty() {
             let mut writing = self.settler.write();
             // A store in memory has written it already, and there is nothing to wait for.
-            if (&mut writing).now_or_never().is_none() {
-                self.settling.push(writing);
+            match (&mut writing).now_or_never() {
+                Some(kept) => self.take_kept(kept),
+                None => self.settling.push(writing),
             }
         }
         if self.beginning.is_none() {

@@ -133,6 +133,7 @@ impl Dispatcher {
             if let Err(error) = store.keep_endpoint(&failing).await {
                 tracing::error!(%error, platform = %failing.endpoint.platform, "cannot write down that an endpoint fails");
             }
+            Vec::new()
         }));
     }
 
@@ -142,6 +143,7 @@ impl Dispatcher {
             if let Err(error) = store.forget_endpoint(&endpoint).await {
                 tracing::error!(%error, platform = %endpoint.platform, "cannot write down that an endpoint works again");
             }
+            Vec::new()
         }));
     }
 }

@@ -45,7 +45,7 @@ impl Dispatcher {
     }
 
     /// The lane of a task; made when the first task for it comes. `None` if its platform is no longer configured.
-    fn lane(&mut self, lease: &Lease) -> Option<usize> {
+    pub(super) fn lane(&mut self, lease: &Lease) -> Option<usize> {
         let key = &lease.task.lane;
         if let Some(index) = self.lane_of.get(key) {
             return Some(*index);
@@ -124,8 +124,8 @@ impl Dispatcher {
         }
     }
 
-    fn end_unsent(&mut self, lease: &Lease, disposition: Disposition) {
-        let settlement = Settlement { token: lease.token, task: lease.task.clone(), attempt: None, disposition };
+    pub(super) fn end_unsent(&mut self, lease: &Lease, disposition: Disposition) {
+        let settlement = Settlement { token: lease.token, task: lease.task.clone(), attempt: None, disposition, keeps: None };
         self.settler.push(settlement);
     }
 

@@ -191,6 +191,14 @@ impl Lane {
         self.queue.insert(place.unwrap_or(self.queue.len()), key);
     }
 
+    /// Queues a task that was set aside and has had its time: before the others, or where the newest go first in its place.
+    pub fn come_back(&mut self, key: usize, ledger: &Ledger) {
+        match self.entry.delivery.order {
+            Order::Oldest => self.queue.push_front(key),
+            Order::Newest => self.line_up(key, ledger),
+        }
+    }
+
     /// Whether its tasks must not be sent twice, even if this process dies.
     pub fn is_at_most_once(&self) -> bool {
         self.entry.delivery.on_ambiguous == OnAmbiguous::Dead

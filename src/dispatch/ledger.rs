@@ -21,8 +21,10 @@ pub struct Held {
     pub probe: bool,
     /// Whether it must not be tried again.
     pub cancelled: bool,
-    /// Until when it is set aside for its recipient, if it is.
+    /// Until when it is set aside, for its recipient or between two attempts, if it is.
     pub aside: Option<Instant>,
+    /// Whether it waits, or waited, for its next attempt.
+    pub retries: bool,
     /// Whether it was, and had its time.
     pub waited: bool,
     /// How much of its lane's limits its last attempt used up.
@@ -74,6 +76,7 @@ impl Ledger {
             probe: false,
             cancelled: false,
             aside: None,
+            retries: false,
             waited: false,
             weight: 1,
             begun: false,

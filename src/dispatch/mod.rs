@@ -25,6 +25,7 @@
 //! | `lane` | [`Lane`](lane::Lane): one road, its queue and its limits |
 //! | `recipients` | how fast each recipient of a lane may be sent to |
 //! | `ledger` | every task this process holds |
+//! | `retries` | short waits between attempts |
 //! | `settler` | writes outcomes in groups, then tells events and waiting callers |
 //! | `replies`, `slot` | the callers that wait for an outcome, and a value that comes once |
 
@@ -46,6 +47,7 @@ mod parking;
 mod parts;
 mod recipients;
 mod replies;
+mod retries;
 mod settler;
 mod slot;
 mod turn;

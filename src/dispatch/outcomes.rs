@@ -108,8 +108,9 @@ impl Dispatcher {
             worker: worker.slot,
             result: done.result,
         };
+        let keeps = self.lease_to_keep(&held, disposition, wall);
         let Lease { token, task, .. } = held.lease;
-        self.settler.push(Settlement { token, task, attempt: Some(attempt), disposition });
+        self.settler.push(Settlement { token, task, attempt: Some(attempt), disposition, keeps });
     }
 
     /// Sorts out what a lost worker had: what it had not begun goes back to the head of its lane, what it had begun may

@@ -15,13 +15,21 @@ use super::Replies;
 use crate::{
     clock::Clock,
     event::EventKind,
-    store::{LeaseToken, Released, Settled, Settlement, Store, StoreError},
+    store::{Lease, LeaseToken, Released, Settled, Settlement, Store, StoreError},
     task::{Disposition, PlatformName, Task},
     telemetry::{Board, EventBus, PlatformTally},
 };
 
 /// Wait before a write that failed is tried again.
 const REWRITE_WAIT: Duration = Duration::from_secs(1);
+
+/// A task that stays claimed, and when it is to be tried again.
+pub struct Kept {
+    /// The claim, the attempt that failed counted in.
+    pub lease: Lease,
+    /// When the next may be made.
+    pub due: SystemTime,
+}
 
 /// Gathers verdicts and writes them.
 pub struct Settler {
@@ -71,7 +79,7 @@ impl Settler {
     }
 
     /// Starts writing what was gathered.
-    pub fn write(&mut self) -> BoxFuture<'static, ()> {
+    pub fn write(&mut self) -> BoxFuture<'static, Vec<Kept>> {
         self.desk.clone().write(std::mem::take(&mut self.gathered)).boxed()
     }
 }
@@ -89,7 +97,8 @@ impl Desk {
         Ok(())
     }
 
-    async fn write(self, settlements: Vec<Settlement>) {
+    /// Returns what stays claimed, to be tried again.
+    async fn write(self, settlements: Vec<Settlement>) -> Vec<Kept> {
         let settlements: Arc<[Settlement]> = settlements.into();
         let began = self.clock.now();
         let settled = loop {
@@ -104,6 +113,7 @@ impl Desk {
         self.board.engine.commits.record_duration(self.clock.now().saturating_duration_since(began));
         self.board.engine.groups.record_size(settlements.len());
         let (wall, mut tally) = (self.clock.wall(), None);
+        let mut kept = Vec::new();
         for (settlement, settled) in settlements.iter().zip(settled) {
             let task = &settlement.task;
             if settled == Settled::Stale {
@@ -118,10 +128,13 @@ impl Desk {
                 log(settlement);
                 self.events.publish(|| (Some(task.head.correlation_id()), event(settlement)));
             }
-            if let Settled::Finished(outcome) = settled {
-                self.replies.resolve(outcome);
+            match (settled, &settlement.keeps, settlement.disposition) {
+                (Settled::Finished(outcome), ..) => self.replies.resolve(outcome),
+                (Settled::Kept, Some(lease), Disposition::Retry { due, .. }) => kept.push(Kept { lease: lease.clone(), due }),
+                _ => {}
             }
         }
+        kept
     }
 
     fn count(&self, settlement: &Settlement, wall: SystemTime, last: &mut LastTally) {

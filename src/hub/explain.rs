@@ -86,6 +86,7 @@ fn on(parked: &Parked, lane: &str) -> String {
         ParkedBy::RetryAfter => format!("parked: {lane} asked to be left alone{left}"),
         ParkedBy::RateLimit => format!("parked: the rate limit of {lane} is used up{left}"),
         ParkedBy::Recipient => format!("parked: its recipient on {lane} may not be sent to yet{left}"),
+        ParkedBy::Backoff => format!("parked: its last attempt on {lane} failed, and the next one waits{left}"),
         ParkedBy::LearnedRate => format!("parked: {lane} was found to let no more through{left}"),
     }
 }

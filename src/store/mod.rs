@@ -143,7 +143,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         1
     }
 
-    /// Writes what became of claimed tasks; answers in order.
+    /// Writes what became of claimed tasks; answers in order. Whether a claim that is to be [kept](Settlement::keeps) is, the store
+    /// decides; one that was cancelled meanwhile is not. To be told the same twice changes nothing more.
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError>;
 
     /// Gives claimed tasks back unattempted: they wait again, in their old place; those that were cancelled meanwhile

@@ -149,6 +149,8 @@ pub struct Settlement {
     pub attempt: Option<Attempt>,
     /// What becomes of it.
     pub disposition: Disposition,
+    /// The claim as it is afterwards, if the process would keep it: of a task that it will try again soon.
+    pub keeps: Option<Lease>,
 }
 
 /// What a settlement did.
@@ -156,6 +158,8 @@ pub struct Settlement {
 pub enum Settled {
     /// It was written; other tasks of the notification are not final yet, or this one is not.
     Applied,
+    /// It was written, and the task is still claimed by the same token, as the settlement asked.
+    Kept,
     /// It was written, and with it all tasks of the notification are final: this is what became of them.
     Finished(Arc<Outcome>),
     /// The token was stale: nothing was changed.

@@ -62,4 +62,6 @@ pub enum ParkedBy {
     LearnedRate,
     /// One recipient may not be sent to yet; the others of the lane may.
     Recipient,
+    /// The last attempt of a task failed, and its next one waits a little.
+    Backoff,
 }

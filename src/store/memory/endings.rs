@@ -17,6 +17,13 @@ impl Shelf {
             self.counts.stale += 1;
             return Settled::Stale;
         };
+        if let Some(kept) = settlement.keeps.as_ref().filter(|_| !record.cancelled) {
+            if record.tries < kept.tries {
+                record.record(settlement.attempt.clone());
+                record.counted = kept.counted;
+            }
+            return Settled::Kept;
+        }
         record.record(settlement.attempt.clone());
         let finished = match settlement.disposition {
             Disposition::Retry { due, counts } if !record.cancelled => {

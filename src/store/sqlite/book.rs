@@ -42,6 +42,7 @@ enum Undo {
     Ended(LeaseToken, Leased),
     Cancelled(LeaseToken),
     Begun(LeaseToken),
+    Tried(LeaseToken, Leased),
     Fanout(i64, Option<Fanout>),
     Batch(i64, Option<u32>),
     Lane(i64),
@@ -149,6 +150,14 @@ impl Book {
         }
     }
 
+    /// A claimed task was tried, and stays claimed.
+    pub fn tried(&mut self, token: LeaseToken, counted: u32, tries: u32) {
+        if let Some(leased) = self.leases.get_mut(&token) {
+            self.undo.push(Undo::Tried(token, leased.clone()));
+            (leased.counted, leased.tries, leased.begun) = (counted, tries, false);
+        }
+    }
+
     /// Ends a claim. Returns the row of the claim journal, if nothing else stands in it any more.
     pub fn end(&mut self, token: LeaseToken) -> Option<i64> {
         let leased = self.leases.remove(&token)?;
@@ -210,6 +219,7 @@ impl Book {
                 Undo::Begun(token) => {
                     self.leases.entry(token).and_modify(|leased| leased.begun = false);
                 }
+                Undo::Tried(token, before) => _ = self.leases.insert(token, before),
                 Undo::Fanout(first, before) => put(&mut self.fanouts, first, before),
                 Undo::Batch(batch, before) => put(&mut self.batches, batch, before),
                 Undo::Lane(number) => self.lanes.remove(number),

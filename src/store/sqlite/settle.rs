@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     failpoint::failpoint,
-    store::{ATTEMPTS_MAX, LeaseToken, Released, Settled, Settlement, codec, history},
+    store::{ATTEMPTS_MAX, Lease, LeaseToken, Released, Settled, Settlement, codec, history},
     task::{DeadReason, Disposition, Outcome, TargetOutcome, Task, TaskState},
 };
 
@@ -29,6 +29,11 @@ impl Session<'_> {
             return Ok(Settled::Stale);
         };
         self.end_sending(&leased)?;
+        // One that runs alone lets the next one go while it waits.
+        if let Some(kept) = settlement.keeps.as_ref().filter(|_| !leased.cancelled && leased.state != state::QUARANTINED) {
+            self.keep(settlement, &leased, kept)?;
+            return Ok(Settled::Kept);
+        }
         let (state, dead) = match settlement.disposition {
             Disposition::Retry { due, counts } if !leased.cancelled => {
                 self.retry(token, settlement, &leased, codec::nanos(due), counts)?;
@@ -98,6 +103,18 @@ impl Session<'_> {
         failpoint!("retry.in_tx");
         self.wake_at(wake);
         self.wait_again(token);
+        Ok(())
+    }
+
+    /// Writes down an attempt of a task that stays claimed.
+    fn keep(&mut self, settlement: &Settlement, leased: &Leased, kept: &Lease) -> Result<(), Failure> {
+        if leased.tries < kept.tries {
+            let attempts = self.attempts(settlement, leased)?;
+            let sql = "UPDATE task SET counted = ?2, tries = ?3, attempts = ?4, crashes = 0 WHERE seq = ?1";
+            self.db.prepare_cached(sql)?.execute(params![leased.seq, kept.counted, kept.tries, attempts])?;
+            failpoint!("retry.in_tx");
+            self.book.tried(kept.token, kept.counted, kept.tries);
+        }
         Ok(())
     }
 

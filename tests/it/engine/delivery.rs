@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use notifyhub::{
-    HubError, Notification, TaskState, UrlTargets,
-    config::{DeliveryConfig, OnAmbiguous},
+    Hub, HubError, Notification, TaskState, UrlTargets,
+    config::{Backoff, DeliveryConfig, OnAmbiguous},
+    event::EventKind,
     platforms::contract::{ErrorKind, Receipt, SendError},
+    store::{MemoryLimits, MemoryStore, Store},
     task::DeadReason,
-    testing::{FakePlatform, Reaction, TestHub},
+    testing::{FakePlatform, MovedClock, Reaction, TestHub},
 };
 
 async fn hub() -> TestHub {
@@ -220,4 +222,56 @@ async fn ten_thousand_notifications_to_three_flaky_platforms_all_arrive() {
 
 fn quick() -> notifyhub::config::Backoff {
     notifyhub::config::Backoff { initial: Duration::from_millis(1), max: Duration::from_millis(5), factor_permille: 2000 }
+}
+
+#[tokio::test]
+async fn a_short_wait_between_attempts_is_spent_under_the_same_claim() {
+    let backoff = Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(1), ..Backoff::default() };
+    let test =
+        TestHub::start_with(|hub| hub.delivery(DeliveryConfig { backoff, ..DeliveryConfig::default() })).await.expect("starts");
+    test.platform.push(SendError::unavailable("down"));
+    let mut events = test.hub.subscribe();
+    let accepted = test.hub.send(Notification::text("x").to("test")).await.expect("accepted");
+    while !matches!(events.next().await.expect("open").expect("in time").kind, EventKind::Retrying { .. }) {}
+    let task = accepted.tasks().next().expect("one").id;
+    let explained = super::soon(async {
+        loop {
+            let explained = test.hub.explain(task).await.expect("known").expect("a task");
+            if explained.contains("the next one waits") {
+                return explained;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    explained.await;
+    let tasks = test.hub.stats().tasks;
+    assert_eq!((tasks.waiting, tasks.leased), (0, 1));
+    test.clock.advance(Duration::from_secs(1));
+    let outcome = super::soon(accepted.outcome()).await.expect("known");
+    assert_eq!((outcome.targets[0].state, outcome.targets[0].attempts.len()), (TaskState::Delivered, 2));
+}
+
+#[tokio::test]
+async fn what_waits_shortly_for_its_next_attempt_goes_back_to_the_store_when_the_hub_ends() {
+    let clock = MovedClock::new();
+    let store = Arc::new(MemoryStore::new(MemoryLimits::default(), Arc::new(clock.clone())));
+    let platform = FakePlatform::new();
+    platform.push(SendError::unavailable("down"));
+    let backoff = Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(1), ..Backoff::default() };
+    let start = async || {
+        let builder = Hub::builder().clock(Arc::new(clock.clone())).seed(1).store(store.clone());
+        let delivery = DeliveryConfig { backoff: backoff.clone(), ..DeliveryConfig::default() };
+        builder.delivery(delivery).platform("test", platform.clone()).start().await.expect("starts")
+    };
+    let hub = start().await;
+    let id = hub.send(Notification::text("x").to("test")).await.expect("accepted").id;
+    super::soon(platform.wait_for_finished(1)).await;
+    hub.shutdown(Duration::from_secs(10)).await.expect("in time");
+    assert_eq!((store.counts().waiting, store.counts().leased), (1, 0));
+    let hub = start().await;
+    clock.advance(Duration::from_secs(1));
+    super::soon(platform.wait_for_finished(2)).await;
+    hub.shutdown(Duration::from_secs(10)).await.expect("in time");
+    let outcome = store.find(id).await.expect("read").expect("known");
+    assert_eq!((outcome.targets[0].state, outcome.targets[0].attempts.len()), (TaskState::Delivered, 2));
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use notifyhub::{
     TaskState,
-    store::Settled,
+    store::{Lease, Settled, Settlement},
     task::{DeadReason, Disposition},
 };
 
-use super::stand::{Limits, WHILE, assert_same, claimed_tasks, on_every_store};
+use super::stand::{Limits, Stand, WHILE, assert_same, claimed_tasks, on_every_store};
 
 #[tokio::test]
 async fn every_disposition_leads_to_its_state_and_is_counted() {
@@ -129,4 +129,54 @@ async fn a_retry_that_does_not_count_is_a_try_all_the_same() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_claim_that_is_kept_after_an_attempt_is_the_same_claim_and_to_be_told_twice_changes_nothing_more() {
+    on_every_store(Limits::default(), async |stand| {
+        let task = stand.put(&["a"]).await[0].clone();
+        let lease = stand.claim_all().await.remove(0);
+        let kept = keeping(stand, &lease);
+        let keep = || async { stand.store.settle(&kept).await.expect("settles").remove(0) };
+        let settled = keep().await;
+        assert_eq!(stand.find(&task).await.expect("known").targets[0].attempts.len(), 1);
+        if settled == Settled::Applied {
+            // Where a claim is another process's business too, it waits in the store.
+            assert_eq!(stand.state(&task).await, TaskState::Waiting);
+            return;
+        }
+        assert_eq!((settled, keep().await), (Settled::Kept, Settled::Kept));
+        assert_eq!(stand.find(&task).await.expect("known").targets[0].attempts.len(), 1);
+        stand.clock.advance(WHILE);
+        assert!(stand.claim_all().await.is_empty(), "it is still claimed");
+        stand.assert_counts_add_up();
+        assert_eq!(stand.store.counts().leased, 1);
+        let Settled::Finished(outcome) = stand.settle(&lease, Disposition::Delivered).await else {
+            unreachable!("it is the last")
+        };
+        assert_eq!((outcome.targets[0].state, outcome.targets[0].attempts.len()), (TaskState::Delivered, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_claim_that_was_cancelled_meanwhile_is_not_kept() {
+    on_every_store(Limits::default(), async |stand| {
+        let task = stand.put(&["a"]).await[0].clone();
+        let lease = stand.claim_all().await.remove(0);
+        stand.store.cancel(task.head.id).await.expect("marked");
+        let settled = stand.store.settle(&keeping(stand, &lease)).await.expect("settles");
+        assert!(
+            matches!(&settled[..], [Settled::Finished(outcome)] if outcome.targets[0].state == TaskState::Cancelled),
+            "{settled:?}"
+        );
+    })
+    .await;
+}
+
+/// An attempt that failed, after which the claim is to be kept.
+fn keeping(stand: &Stand, lease: &Lease) -> Arc<[Settlement]> {
+    let again = Disposition::Retry { due: stand.moment(WHILE), counts: true };
+    let keeps = Lease { counted: lease.counted + 1, tries: lease.tries + 1, ..lease.clone() };
+    Arc::new([Settlement { keeps: Some(keeps), ..stand.settlement(lease, again) }])
 }

@@ -212,7 +212,7 @@ impl Stand {
             worker: 0,
             result,
         };
-        Settlement { token: lease.token, task: lease.task.clone(), attempt: Some(attempt), disposition }
+        Settlement { token: lease.token, task: lease.task.clone(), attempt: Some(attempt), disposition, keeps: None }
     }
 
     /// Forgets everything that may be forgotten.
