@@ -21,11 +21,11 @@ pub const CAP_PER_S: f64 = 100.0;
 pub enum Load {
     /// Two thirds of what the smallest pool can send.
     Steady,
-    /// 100 to 700 a second and back, every five minutes.
+    /// 400 to 2,800 a second and back, every five minutes.
     Sine,
-    /// 100 a second, five minutes of 900 a second, 100 a second.
+    /// 400 a second, five minutes of 3,600 a second, 400 a second.
     Step,
-    /// 900 a second for the first 15 s of every two minutes, and nothing between.
+    /// 3,600 a second for the first 15 s of every two minutes, and nothing between.
     Burst,
     /// 150 a second where the platform lets 100 a second through.
     Capped,
@@ -77,11 +77,11 @@ impl Load {
     /// How many tasks a second come at a moment.
     fn per_s(self, at: f64) -> f64 {
         match self {
-            Self::Steady => 53.0,
-            Self::Sine => 400.0 - 300.0 * (TAU * at / 300.0).cos(),
-            Self::Step if (300.0..600.0).contains(&at) => 900.0,
-            Self::Step => 100.0,
-            Self::Burst if at % 120.0 < 15.0 => 900.0,
+            Self::Steady => 212.0,
+            Self::Sine => 1_600.0 - 1_200.0 * (TAU * at / 300.0).cos(),
+            Self::Step if (300.0..600.0).contains(&at) => 3_600.0,
+            Self::Step => 400.0,
+            Self::Burst if at % 120.0 < 15.0 => 3_600.0,
             Self::Burst => 0.0,
             Self::Capped => 150.0,
         }
@@ -89,9 +89,9 @@ impl Load {
 
     const fn most_per_s(self) -> f64 {
         match self {
-            Self::Steady => 53.0,
-            Self::Sine => 700.0,
-            Self::Step | Self::Burst => 900.0,
+            Self::Steady => 212.0,
+            Self::Sine => 2_800.0,
+            Self::Step | Self::Burst => 3_600.0,
             Self::Capped => 150.0,
         }
     }

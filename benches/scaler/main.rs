@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A simulation in virtual time without I/O: fifteen minutes of each load in well under a second. The law is the engine's
-//! own, with the default configuration but for the pool's bounds; workers and tasks are models.
+//! own, with the default configuration but for the pool's largest size; workers and tasks are models.
 
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Sends a worker has under way at most.
-pub const SLOTS: usize = 8;
+/// Sends a worker has under way at most: as many as by default.
+pub const SLOTS: usize = 32;
 
 /// A worker.
 #[derive(Debug, Clone)]
