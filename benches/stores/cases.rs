@@ -44,7 +44,7 @@ fn submission(ids: &IdSource, number: u64, lane: &LaneKey) -> Submission {
         accepted_at: wall,
         not_before: None,
         expires_at: None,
-        failovers: Box::default(),
+        failovers: Default::default(),
     });
     let task = Task { id: head.id.task(0), index: 0, head: head.clone(), lane: lane.clone(), recipient: None, until: None };
     Submission { head, tasks: [Arc::new(task)].into(), idempotency: None, keys: Default::default(), urls: Vec::new() }

@@ -27,6 +27,8 @@ pub struct Held {
     pub retries: bool,
     /// Whether it was, and had its time.
     pub waited: bool,
+    /// The room it takes.
+    pub room: usize,
     /// How much of its lane's limits its last attempt used up.
     pub weight: u32,
     /// Whether it is written down that sending it begins; asked where it must not be sent twice.
@@ -78,6 +80,7 @@ impl Ledger {
             aside: None,
             retries: false,
             waited: false,
+            room,
             weight: 1,
             begun: false,
         })
@@ -96,7 +99,7 @@ impl Ledger {
     /// Strikes a task out.
     pub fn remove(&mut self, key: usize) -> Option<Held> {
         let held = self.held.try_remove(key)?;
-        let room = held.lease.task.room();
+        let room = held.room;
         self.room -= room;
         self.lanes[held.lane] -= room;
         self.busy_lanes -= usize::from(self.lanes[held.lane] == 0);

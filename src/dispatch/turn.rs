@@ -165,7 +165,7 @@ impl Dispatcher {
             let Some(key) = lane.queue.pop_front() else { break };
             let held = self.ledger.get(key).expect("what queues is in the ledger");
             let kind = |key: &usize| self.ledger.get(*key).and_then(|held| held.lease.task.head.message.kind.as_deref());
-            let more = bytes.saturating_add(held.lease.task.head.message.bytes());
+            let more = if bytes_max == usize::MAX { 0 } else { bytes.saturating_add(held.lease.task.head.message.bytes()) };
             if keys.first().is_some_and(|first| (sorts_kinds && kind(first) != kind(&key)) || more > bytes_max) {
                 lane.queue.push_front(key);
                 break;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::history::FailoverRow;
-use crate::task::{DeadReason, Failover};
+use crate::task::{DeadReason, Failover, Failovers};
 
 /// What is stored cannot be read: it was damaged, or written by a program that is not ours.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub struct MessageRow {
 
 impl MessageRow {
     /// The message, and the ways of those of its tasks that have several.
-    pub fn read(self) -> Result<(Message, Box<[Failover]>), Damaged> {
+    pub fn read(self) -> Result<(Message, Failovers), Damaged> {
         let mut message = Message::text(self.body);
         message.format = match self.style / 10 {
             0 => Format::Text,
@@ -75,7 +75,7 @@ impl MessageRow {
         };
         message.title = self.title;
         message.kind = self.kind.map(String::into_boxed_str);
-        let mut failovers = Box::default();
+        let mut failovers = Failovers::default();
         if let Some(extras) = self.extras {
             let (extras, ways) = read_extras(&extras)?;
             if extras != Extras::default() {
@@ -100,7 +100,7 @@ pub fn write_extras(message: &Message, failovers: &[Failover]) -> Option<String>
     Some(serde_json::to_string(&row).expect("extras are JSON"))
 }
 
-fn read_extras(text: &str) -> Result<(Extras, Box<[Failover]>), Damaged> {
+fn read_extras(text: &str) -> Result<(Extras, Failovers), Damaged> {
     let row: ExtrasRow = serde_json::from_str(text).map_err(|error| Damaged(error.to_string()))?;
     let ExtrasRow { fields, actions, attachments, mentions, image_url, click_url, thread_key, raw, failovers } = row;
     let attachments: Result<_, _> = attachments.into_iter().map(AttachmentRow::attachment).collect();
@@ -199,10 +199,10 @@ mod tests {
             recipient: recipient.map(Into::into),
         };
         let steps = Box::new([step("ops", None), step("hooks", Some("https://example.com/"))]);
-        let ways: Box<[Failover]> =
-            Box::new([Failover { task: 1, route: "critical".into(), step_timeout: Duration::from_secs(7), steps }]);
-        let plain = [(Message::text("plain"), ways), (Message::html("<p>x</p>"), Box::default())];
-        for (message, ways) in [(whole, Box::default())].into_iter().chain(plain) {
+        let ways: Failovers =
+            [Failover { task: 1, route: "critical".into(), step_timeout: Duration::from_secs(7), steps }].into_iter().collect();
+        let plain = [(Message::text("plain"), ways), (Message::html("<p>x</p>"), Failovers::default())];
+        for (message, ways) in [(whole, Failovers::default())].into_iter().chain(plain) {
             let row = MessageRow {
                 style: style(&message),
                 kind: message.kind.clone().map(String::from),

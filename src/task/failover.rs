@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    ops::Deref,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -19,6 +20,29 @@ pub struct Failover {
     pub step_timeout: Duration,
     /// Its steps, at least one, no two of them the same.
     pub steps: Box<[Step]>,
+}
+
+/// The ways of those tasks of a notification that have several, as a slice. Nearly none has any, and so many notifications wait
+/// in memory that it takes one word.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Failovers(Option<Box<List>>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct List(Box<[Failover]>);
+
+impl Deref for Failovers {
+    type Target = [Failover];
+
+    fn deref(&self) -> &[Failover] {
+        self.0.as_ref().map_or(&[], |list| &list.0)
+    }
+}
+
+impl FromIterator<Failover> for Failovers {
+    fn from_iter<I: IntoIterator<Item = Failover>>(all: I) -> Self {
+        let all: Box<[Failover]> = all.into_iter().collect();
+        Self((!all.is_empty()).then(|| Box::new(List(all))))
+    }
 }
 
 /// One way.
@@ -169,7 +193,7 @@ mod tests {
             accepted_at: NOW,
             not_before: None,
             expires_at,
-            failovers: Box::new([failover]),
+            failovers: [failover].into_iter().collect(),
         };
         Task { id: head.id.task(3), index: 3, head: Arc::new(head), lane: first.lane, recipient: first.recipient, until }
     }

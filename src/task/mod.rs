@@ -30,7 +30,7 @@ mod worker;
 pub use attempt::{Attempt, DeadReason, Disposition, Outcome, TargetOutcome};
 pub use correlation::CorrelationId;
 pub use draft::{AttachmentDraft, Draft, DraftError};
-pub use failover::{Failover, Step, StepLeft, StepReason, target_text};
+pub use failover::{Failover, Failovers, Step, StepLeft, StepReason, target_text};
 pub use id::{IdSource, NotificationId, TaskId};
 pub use lane::LaneKey;
 pub use name::{NameError, PlatformName};

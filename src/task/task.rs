@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use notifyhub_platforms::contract::{Envelope, EnvelopeId, Message};
 
-use super::{CorrelationId, Failover, LaneKey, NotificationId, PlatformName, TaskId};
+use super::{CorrelationId, Failovers, LaneKey, NotificationId, PlatformName, TaskId};
 
 /// What all tasks of one notification share. Never changes once it is accepted.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Head {
     /// Not to be sent after this.
     pub expires_at: Option<SystemTime>,
     /// The ways of those of its tasks that have several.
-    pub failovers: Box<[Failover]>,
+    pub failovers: Failovers,
 }
 
 impl Head {

@@ -192,7 +192,7 @@ mod tests {
             accepted_at: SystemTime::UNIX_EPOCH,
             not_before: None,
             expires_at: None,
-            failovers: Box::default(),
+            failovers: Default::default(),
         });
         for lane in lanes.iter().flat_map(|lane| std::iter::repeat_n(lane, count)) {
             let lane = LaneKey::whole(lane.parse().expect("a name"));

@@ -148,7 +148,7 @@ impl Stand {
             accepted_at: wall,
             not_before: None,
             expires_at: None,
-            failovers: Box::default(),
+            failovers: Default::default(),
         };
         change(&mut head);
         let head = Arc::new(head);

@@ -22,7 +22,7 @@ fn failover(lanes: &[&str]) -> Failover {
 
 /// Stores a notification with one task that has these ways.
 async fn put(stand: &Stand, lanes: &[&str]) -> Arc<Task> {
-    stand.put_with(&lanes[..1], |head| head.failovers = Box::new([failover(lanes)])).await[0].clone()
+    stand.put_with(&lanes[..1], |head| head.failovers = [failover(lanes)].into_iter().collect()).await[0].clone()
 }
 
 fn where_claimed(leases: &[Lease]) -> Vec<String> {
@@ -106,7 +106,7 @@ async fn a_step_that_begins_later_has_its_time_from_then_on() {
     on_every_store(Limits::default(), async |stand| {
         let begins = stand.moment(STEP);
         let mut submission = stand.submission_with(&["a"], |head| {
-            (head.not_before, head.failovers) = (Some(begins), Box::new([failover(&["a", "b"])]));
+            (head.not_before, head.failovers) = (Some(begins), [failover(&["a", "b"])].into_iter().collect());
         });
         let task = Task { until: Some(begins + STEP), ..Task::clone(&submission.tasks[0]) };
         submission.tasks = Arc::new([Arc::new(task)]);
