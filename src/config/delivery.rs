@@ -134,7 +134,7 @@ pub struct DeliveryConfig {
     /// How long a recipient with a lane of its own (a webhook of many) may answer with nothing but errors until it is sent to no
     /// more; 0 for ever. At most 365 d. Default: 5 d.
     #[serde(with = "duration")]
-    #[schemars(schema_with = "duration::schema", extend("x-max" = "365d"))]
+    #[schemars(schema_with = "duration::schema", extend("x-min" = "0s", "x-max" = "365d"))]
     pub disable_after: Duration,
     /// How long what a node has claimed of a shared store stays its own after it was last heard of, 1 s to 2 h; of the
     /// whole engine, no platform's own. With `store.type = "postgres"` at least 10 s more than every `timeout`.

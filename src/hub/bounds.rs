@@ -3,7 +3,7 @@
 use std::{fmt::Display, ops::RangeInclusive, time::Duration};
 
 use super::StartError;
-use crate::config::{Config, DeliveryConfig, PoolConfig, duration};
+use crate::config::{Config, DeliveryConfig, PoolConfig, RateWindow, duration};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -12,12 +12,16 @@ pub const WORKERS_MAX: usize = 1024;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// Checks everything of `config`, and the delivery settings of platforms that were given ready made.
+/// Checks everything of `config`, the delivery settings of platforms that were given ready made, and the limits of accounts.
 ///
 /// # Errors
 ///
 /// Every value that is out of bounds, with the bounds.
-pub fn check<'a>(config: &'a Config, ready: impl Iterator<Item = (&'a str, &'a DeliveryConfig)>) -> Result<(), StartError> {
+pub fn check<'a>(
+    config: &'a Config,
+    ready: impl Iterator<Item = (&'a str, &'a DeliveryConfig)>,
+    accounts: &[(String, Vec<RateWindow>)],
+) -> Result<(), StartError> {
     let mut bounds = Bounds::default();
     bounds.pool(&config.pool);
     bounds.within("store").duration("retention", config.store.retention, MILLISECOND..=duration::DURATION_MAX);
@@ -25,6 +29,9 @@ pub fn check<'a>(config: &'a Config, ready: impl Iterator<Item = (&'a str, &'a D
     let tables = config.platforms.iter().map(|(name, platform)| (name.as_str(), &platform.delivery));
     for (name, delivery) in tables.chain(ready) {
         bounds.within(&format!("platform `{name}`")).delivery(delivery);
+    }
+    for (name, limit) in accounts {
+        bounds.within(&format!("account `{name}`")).windows("rate_limit", limit);
     }
     if bounds.mistakes.is_empty() { Ok(()) } else { Err(StartError::Invalid(bounds.mistakes.join("; "))) }
 }
@@ -74,9 +81,16 @@ impl Bounds {
         self.number("backoff.factor_permille", backoff.factor_permille as usize, 1000..=1_000_000);
         self.number("breaker.failure_threshold", delivery.breaker.failure_threshold as usize, 0..=1000);
         self.duration("breaker.recovery_timeout", delivery.breaker.recovery_timeout, MILLISECOND..=24 * HOUR);
-        for window in &delivery.rate_limit {
-            self.duration("rate_limit.per", window.per, Duration::from_nanos(1)..=duration::DURATION_MAX);
-            self.number("rate_limit.burst", window.burst.get() as usize, 1..=window.count.get() as usize);
+        self.number("weight", delivery.weight as usize, 1..=100);
+        self.duration("disable_after", delivery.disable_after, Duration::ZERO..=365 * 24 * HOUR);
+        self.windows("rate_limit", &delivery.rate_limit);
+        self.windows("recipient_rate_limit", &delivery.recipient_rate_limit);
+    }
+
+    fn windows(&mut self, name: &str, windows: &[RateWindow]) {
+        for window in windows {
+            self.duration(&format!("{name}.per"), window.per, Duration::from_nanos(1)..=duration::DURATION_MAX);
+            self.number(&format!("{name}.burst"), window.burst.get() as usize, 1..=window.count.get() as usize);
         }
     }
 

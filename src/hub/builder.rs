@@ -239,7 +239,7 @@ impl HubBuilder {
     /// [`StartError`] names what cannot be used and the way out.
     pub async fn start(self) -> Result<Hub, StartError> {
         let own = self.ready.iter().filter_map(|(name, _, delivery)| Some((name.as_str(), delivery.as_ref()?)));
-        bounds::check(&self.config, own)?;
+        bounds::check(&self.config, own, &self.account_limits)?;
         let runtime = self.runtime.clone().or_else(|| Handle::try_current().ok()).ok_or(StartError::NoRuntime)?;
         let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
         let registry = self.registry.clone().unwrap_or_else(Registry::builtin);

@@ -97,3 +97,9 @@ fn the_named_files_come_first_then_the_variable_then_the_usual_places() {
         ["notifyhub.toml", "/home/me/.config/notifyhub/notifyhub.toml", "/etc/notifyhub/notifyhub.toml"]
     );
 }
+
+#[test]
+fn nothing_at_all_is_a_time_after_which_nothing_is_disabled() {
+    let loaded = given(&["[delivery]\ndisable_after = \"0s\"\n"], &[]).load();
+    assert!(loaded.config.delivery.disable_after.is_zero());
+}

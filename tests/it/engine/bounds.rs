@@ -53,6 +53,9 @@ async fn delivery_settings_that_could_not_work_are_refused_with_the_bounds() {
         (delivery(|it| it.backoff.factor_permille = 0), "`backoff.factor_permille` is 0, expected 1000 to 1000000"),
         (delivery(|it| it.rate_limit = window(Duration::ZERO, 1)), "`rate_limit.per` is 0s"),
         (delivery(|it| it.rate_limit = window(second, 3)), "`rate_limit.burst` is 3, expected 1 to 2"),
+        (delivery(|it| it.recipient_rate_limit = window(Duration::ZERO, 1)), "`recipient_rate_limit.per` is 0s"),
+        (delivery(|it| it.weight = 0), "`weight` is 0, expected 1 to 100"),
+        (delivery(|it| it.disable_after = Duration::MAX), "expected 0s to 365d"),
     ] {
         let error = TestHub::start_with(|hub| hub.delivery(delivery.clone())).await.expect_err(expected).to_string();
         assert!(error.starts_with("delivery: ") && error.contains(expected), "{error}");
