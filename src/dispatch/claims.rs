@@ -16,8 +16,11 @@ use crate::{
     task::Task,
 };
 
-/// A claim is made once this part of all room is free, or half of what is left where all lanes have the same.
+/// A claim is made once this part of all room is free,
 const CLAIM_ROOM_PART: usize = 8;
+
+/// or so long after the last one, however little is: where many lanes hold what they may, no more is left for a new one.
+const CLAIM_AGAIN: Duration = Duration::from_millis(5);
 
 /// Credit of a lane that this process does not know yet.
 const NEW_LANE_CREDIT: usize = 64;
@@ -42,21 +45,21 @@ impl Dispatcher {
     /// Starts a claim if one is wanted and there is room for a good number of tasks; gives back first what lanes hold
     /// beyond their credit.
     pub(super) fn claim(&mut self) -> Option<BoxFuture<'static, Answer>> {
-        if self.store_rests.is_some_and(|until| self.clock.now() < until) {
+        let now = self.clock.now();
+        if self.store_rests.is_some_and(|until| now < until) {
             return None;
         }
-        let parts = CLAIM_ROOM_PART.max(2 * (self.ledger.busy_lanes() + 1));
-        let wanted = self.claim_wanted && self.room() > 0 && self.room() >= self.room_max() / parts;
+        let is_worth_it = self.room() >= self.room_max() / CLAIM_ROOM_PART || self.claims_from <= now;
+        let wanted = self.wants_claim() && is_worth_it;
         if self.claim_wanted && !wanted && !self.parked.is_empty() {
             self.unload_resting();
         }
         if !wanted && self.overflow.is_empty() {
             return None;
         }
-        let now = self.clock.now();
         let mut credits = Credits::default();
         if wanted {
-            self.claim_wanted = false;
+            (self.claim_wanted, self.claims_from) = (false, now + CLAIM_AGAIN);
             let lanes = self.lane_of.iter().map(|(key, index)| (key.clone(), self.credit(*index, now))).collect();
             let shut = self.lane_of.iter().filter(|(_, index)| self.lanes[**index].gate.is_shut());
             let shut = shut.map(|(key, _)| key.clone()).collect();
@@ -71,6 +74,17 @@ impl Dispatcher {
             }
             Answer { kept: Vec::new(), claimed: desk.store.claim(&credits).await }
         }))
+    }
+
+    /// Whether there is something to be claimed, as far as anybody knows, and any room for it.
+    fn wants_claim(&self) -> bool {
+        self.claim_wanted && self.room() > 0
+    }
+
+    /// When a claim is to be made that was not worth it yet, if one is.
+    pub(super) fn next_claim(&self) -> Option<Instant> {
+        let may_ask = self.claiming.is_none() && self.store_rests.is_none_or(|until| until <= self.clock.now());
+        (may_ask && self.wants_claim()).then_some(self.claims_from)
     }
 
     /// Takes what queues on lanes that rest for long back out of the room that others need.

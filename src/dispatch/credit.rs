@@ -14,7 +14,7 @@ use crate::{
 const ROOM: usize = 512;
 
 /// Where very many lanes have something to send there is more, so that each can have this much,
-const ROOM_OF_EACH: usize = 4;
+const ROOM_OF_EACH: usize = 16;
 
 /// up to so much: 256 MiB.
 const ROOM_OF_MANY: usize = 2048;

@@ -83,6 +83,8 @@ pub struct Dispatcher {
     pub(super) demand_shown: Option<Instant>,
     pub(super) settler: Settler,
     pub(super) claim_wanted: bool,
+    /// From when on a claim is made however little room there is.
+    pub(super) claims_from: Instant,
     pub(super) overflow: Vec<(LeaseToken, Arc<Task>)>,
     pub(super) next_due: Option<Instant>,
     pub(super) to_begin: Vec<Beginning>,
@@ -90,7 +92,7 @@ pub struct Dispatcher {
     owners: Option<BoxFuture<'static, OwnersAnswer>>,
     beginning: Option<BoxFuture<'static, Begun>>,
     pub(super) settling: FuturesUnordered<BoxFuture<'static, Vec<Kept>>>,
-    claiming: Option<BoxFuture<'static, Answer>>,
+    pub(super) claiming: Option<BoxFuture<'static, Answer>>,
     /// Until when the store is asked for nothing, since it failed.
     pub(super) store_rests: Option<Instant>,
     pub(super) timer: Option<(Instant, BoxFuture<'static, ()>)>,
@@ -124,10 +126,11 @@ impl Dispatcher {
             board: parts.board.clone(),
             clock: parts.clock.clone(),
         };
+        let now = parts.clock.now();
         let this = Self {
             roster: Roster::new(parts.config.strategy, parts.worker_capacity, parts.seed),
             worker_capacity: parts.worker_capacity,
-            now: parts.clock.now(),
+            now,
             demand_shown: None,
             config: parts.config,
             directory: parts.directory,
@@ -155,6 +158,7 @@ impl Dispatcher {
             ledger: Ledger::default(),
             settler: Settler::new(desk),
             claim_wanted: true,
+            claims_from: now,
             overflow: Vec::new(),
             next_due: None,
             to_begin: Vec::new(),

@@ -144,7 +144,7 @@ impl Dispatcher {
     pub(super) fn set_timer(&mut self) {
         let parked = self.parked.peek().map(|Reverse((until, _))| *until);
         let aside = self.aside.peek().map(|Reverse((until, ..))| *until);
-        let deadline = parked.into_iter().chain(aside).chain(self.next_due).min();
+        let deadline = parked.into_iter().chain(aside).chain(self.next_due).chain(self.next_claim()).min();
         let Some(deadline) = deadline.filter(|_| !self.draining) else {
             self.timer = None;
             return;

@@ -65,7 +65,7 @@ impl Dispatcher {
             if !self.owns(index, now) {
                 continue;
             }
-            let share = self.lane_share();
+            let share = self.lane_share(index);
             let lane = &mut self.lanes[index];
             if lane.turn_left == 0 {
                 lane.turn_left = lane.entry.delivery.weight as usize * self.config.batch_size;
@@ -105,12 +105,18 @@ impl Dispatcher {
         }
     }
 
-    /// Most sends one lane may have under way: half of all slots while another waits; seven eighths where none does, so that a
-    /// platform that hangs leaves room for those that come later, and one that is busy alone still makes the pool grow.
-    fn lane_share(&self) -> usize {
+    /// Most sends a lane may have under way: seven eighths of all slots where no other lane waits, so that a platform that hangs
+    /// leaves room for those that come later, and one that is busy alone still makes the pool grow; half while another waits; a
+    /// quarter while three or more do, or half for one that weighs more: one that is slow needs a slot for long, and all others
+    /// share the rest.
+    fn lane_share(&self, index: usize) -> usize {
         let slots = self.roster.workers() * self.config.slots;
-        let kept = if self.ring.is_empty() { slots / 8 } else { slots / 2 };
-        (slots - kept).max(1)
+        let share = match (self.ring.len(), self.lanes[index].entry.delivery.weight) {
+            (0, _) => slots - slots / 8,
+            (3.., 1) => slots / 4,
+            _ => slots / 2,
+        };
+        share.max(1)
     }
 
     /// Gives tasks that were taken off the head of a lane's queue to a worker. False if no worker took them; they are back in

@@ -27,6 +27,25 @@ async fn no_lane_takes_more_than_half_the_slots_while_another_waits() {
 }
 
 #[tokio::test]
+async fn no_lane_takes_more_than_a_quarter_of_the_slots_while_three_others_wait() {
+    let account = FakePlatform::new();
+    account.otherwise(Reaction::Hang);
+    let pool = PoolConfig { min_workers: 1, max_workers: 1, slots: 8, ..PoolConfig::default() };
+    let names = ["one", "two", "three", "four"];
+    let tell =
+        |hub: notifyhub::HubBuilder| names.into_iter().fold(hub.pool(pool), |hub, name| hub.platform(name, account.clone()));
+    let test = TestHub::start_with(tell).await.expect("starts");
+    let later = test.clock.wall() + Duration::from_secs(10);
+    let all = (0..40).map(|n| Notification::text(n.to_string()).to(names[n % 4]).not_before(later));
+    test.hub.send_all(all).await.expect("accepted");
+    test.clock.advance(Duration::from_secs(10));
+    super::soon(account.wait_for(8)).await;
+    let lanes = test.hub.lanes().list().await.expect("known");
+    let shares: Vec<_> = lanes.iter().map(|lane| (lane.in_flight, lane.waiting)).collect();
+    assert!(shares.contains(&(2, 8)), "the first that had its turn: {shares:?}");
+}
+
+#[tokio::test]
 async fn lanes_that_all_want_more_are_given_as_much_as_they_weigh() {
     let pool = PoolConfig { min_workers: 1, max_workers: 1, slots: 16, batch_size: 2, ..PoolConfig::default() };
     let account = FakePlatform::new();
@@ -66,8 +85,15 @@ async fn however_many_lanes_are_slow_there_is_room_for_another() {
     let slow = (0..SLOW * 200).map(|n| Notification::text("slow").to(format!("slow{}", n % SLOW)));
     test.hub.send_all(slow).await.expect("accepted");
     super::soon(hangs.wait_for(SLOW * 2)).await;
-    let quick = test.hub.deliver(Notification::text("quick").to("test"));
-    assert!(super::soon(quick).await.expect("known").all_delivered());
+    let quick = test.hub.send(Notification::text("quick").to("test")).await.expect("accepted");
+    let delivered = async {
+        while test.platform.count() == 0 {
+            test.clock.advance(Duration::from_millis(5));
+            tokio::task::yield_now().await;
+        }
+        quick.outcome().await.expect("known").all_delivered()
+    };
+    assert!(super::soon(delivered).await);
 }
 
 #[tokio::test]
