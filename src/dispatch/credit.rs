@@ -19,6 +19,9 @@ const ROOM_OF_EACH: usize = 16;
 /// up to so much: 256 MiB.
 const ROOM_OF_MANY: usize = 2048;
 
+/// A lane may hold so many times what room is left.
+const TIMES_LEFT: usize = 4;
+
 /// A lane with a rate limit holds what it may send in this time.
 const SOON: Duration = Duration::from_secs(2);
 
@@ -34,10 +37,10 @@ impl Dispatcher {
         self.room_max().saturating_sub(self.ledger.room())
     }
 
-    /// Most room that the tasks of a lane may take now: never more than is left, so that however many lanes want all they can
-    /// get, each has the same and as much is left for one that has nothing yet (a dynamic threshold, Choudhury and Hahne 1998).
+    /// Most room that the tasks of a lane may take now: a few times what is left and no more, so that however many lanes want all
+    /// they can get, each has the same and some is left for one that has nothing yet (a dynamic threshold, Choudhury and Hahne 1998).
     fn room_for(&self, index: usize) -> usize {
-        self.lanes[index].room_max.min(self.room())
+        self.lanes[index].room_max.min(self.room() * TIMES_LEFT)
     }
 
     /// Whether a lane holds as much as it may.

@@ -27,7 +27,11 @@ impl Dispatcher {
                 self.now = now;
                 sends.into_iter().for_each(|done| self.take_done(worker, done, now, wall));
             }
-            PoolEvent::Started { worker, link, affinity } => self.roster.add(worker, link, affinity),
+            PoolEvent::Started { worker, link, affinity } => {
+                self.roster.add(worker, link, affinity);
+                // There is more room than there was.
+                self.claim_wanted = true;
+            }
             PoolEvent::Draining { worker } => self.roster.drain(worker),
             PoolEvent::Ended { worker } => self.take_lost(worker, "ended"),
             PoolEvent::Lost { worker, why } => self.take_lost(worker, &why),
