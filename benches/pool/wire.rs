@@ -12,7 +12,7 @@ use std::{
 use metrics_exporter_prometheus::PrometheusBuilder;
 use notifyhub::{
     Hub, Notification,
-    config::{Config, DeliveryConfig, PlatformConfig, PoolConfig},
+    config::{Config, DeliveryConfig, PlatformConfig, PoolConfig, StoreConfig, StoreKind},
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -106,7 +106,8 @@ async fn hub(url: &str, pool: PoolConfig, max_batch: Option<usize>) -> Result<Hu
     }
     let hook = PlatformConfig { kind: "webhook".into(), recipient: None, delivery, settings };
     let pool = PoolConfig { min_workers: 2, max_workers: 2, slots: 256, ..pool };
-    let config = Config { pool, platforms: [("hook".parse()?, hook)].into(), ..Config::default() };
+    let store = StoreConfig { kind: StoreKind::Memory, ..StoreConfig::default() };
+    let config = Config { pool, store, platforms: [("hook".parse()?, hook)].into(), ..Config::default() };
     Ok(Hub::builder().config(config).start().await?)
 }
 

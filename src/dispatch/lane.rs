@@ -50,8 +50,8 @@ pub struct Lane {
     pub at_share: bool,
     /// Whether it stands in the ready ring.
     pub in_ring: bool,
-    /// Tasks it may still give out before the next lane has its turn; 0 before its turn begins.
-    pub turn_left: usize,
+    /// Tasks it may still give out before the next lane has its turn; below zero what it had too many.
+    pub turn_left: isize,
     /// Whether due tasks of it were left in the store.
     pub backlog: bool,
     /// Where its numbers are shown.
@@ -175,6 +175,11 @@ impl Lane {
         }
         self.lingers_until = None;
         Readiness::Ready(batch.min(self.queue.len()))
+    }
+
+    /// It can give out nothing more for now: what is left of its turn is lost, and what it had too many is not forgotten.
+    pub fn end_turn(&mut self) {
+        self.turn_left = self.turn_left.min(0);
     }
 
     /// Queues a task that was just taken in: behind the others, or where the newest go first before whatever is older.

@@ -27,9 +27,9 @@ impl Dispatcher {
     fn go_on(&mut self, index: usize) {
         let lane = &mut self.lanes[index];
         if lane.queue.is_empty() {
-            lane.turn_left = 0;
+            lane.end_turn();
         }
-        if lane.turn_left == 0 || lane.in_ring {
+        if lane.turn_left <= 0 || lane.in_ring {
             return self.ready(index);
         }
         lane.in_ring = true;
@@ -37,7 +37,8 @@ impl Dispatcher {
     }
 
     /// Goes around the ready ring, until no lane may send or no worker has room. A turn is so many full batches as the lane has
-    /// weight (deficit round robin), however small the batches are for which there is room.
+    /// weight (deficit round robin), however small the batches are for which there is room; what the last of them is too large is
+    /// taken off the next turn.
     pub(super) fn give_out(&mut self) {
         let now = self.clock.now();
         self.now = now;
@@ -67,10 +68,10 @@ impl Dispatcher {
             }
             let share = self.lane_share(index);
             let lane = &mut self.lanes[index];
-            if lane.turn_left == 0 {
-                lane.turn_left = lane.entry.delivery.weight as usize * self.config.batch_size;
+            if lane.turn_left <= 0 {
+                lane.turn_left += lane.entry.delivery.weight as isize * self.config.batch_size as isize;
             }
-            let batch_size = self.config.batch_size.min(room).min(lane.turn_left);
+            let batch_size = self.config.batch_size.min(room);
             let limits = BatchLimits { batch_size, linger: self.config.linger, share };
             match lane.readiness(now, limits, has_begun) {
                 Readiness::Ready(count) => {
@@ -89,18 +90,22 @@ impl Dispatcher {
                     }
                 }
                 Readiness::Parked(until) => {
-                    (lane.runnable_since, lane.turn_left) = (None, 0);
+                    lane.runnable_since = None;
+                    lane.end_turn();
                     self.unload_begun(index);
                     self.unload_very_long(index, until, now);
                     let until = self.end_expired(index, until, now, wall);
                     self.park(index, until);
                 }
                 // It lacks nothing but slots: that a larger pool has more of them for it is for the scaler to know.
-                Readiness::Waiting if lane.at_share => {
-                    lane.turn_left = 0;
-                    self.at_share.push(index);
+                Readiness::Waiting => {
+                    lane.end_turn();
+                    if lane.at_share {
+                        self.at_share.push(index);
+                    } else {
+                        lane.runnable_since = None;
+                    }
                 }
-                Readiness::Waiting => (lane.runnable_since, lane.turn_left) = (None, 0),
             }
         }
     }
@@ -146,7 +151,7 @@ impl Dispatcher {
             return false;
         };
         lane.in_flight += keys.len();
-        lane.turn_left = lane.turn_left.saturating_sub(keys.len());
+        lane.turn_left -= keys.len() as isize;
         let probe = lane.gate.gives(keys.len());
         lane.tally.in_flight.fetch_add(keys.len() as u64, Relaxed);
         lane.tally.batches.record_size(keys.len());
