@@ -15,9 +15,9 @@ const FLOORS: [&[&str]; 11] = [
     &["pool"],
     &["dispatch"],
     &["hub"],
-    &["bench", "testing"],
+    &["testing"],
     &["server"],
-    &["cli"],
+    &["bench", "cli"],
 ];
 
 /// What `platforms/src/contract` may depend on.

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, http::header, routing::get};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -33,7 +33,7 @@ impl MetricsServer {
     /// When it cannot listen there, or the process has a recorder already.
     pub async fn bind(address: SocketAddr, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        let recorder = builder().build_recorder();
+        let recorder = recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|_| io::Error::other("this process has a metrics recorder already"))?;
         Ok(Self { listener, handle, clock })
@@ -64,11 +64,12 @@ impl MetricsServer {
 }
 
 /// A recorder that has the buckets of all our histograms.
-fn builder() -> PrometheusBuilder {
-    NAMES.iter().fold(PrometheusBuilder::new(), |builder, metric| match metric.kind {
+pub fn recorder() -> PrometheusRecorder {
+    let builder = NAMES.iter().fold(PrometheusBuilder::new(), |builder, metric| match metric.kind {
         Kind::Histogram(scale) => builder
             .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), &scale.bounds())
             .expect("every histogram has buckets"),
         Kind::Counter | Kind::Gauge => builder,
-    })
+    });
+    builder.build_recorder()
 }

@@ -6,4 +6,4 @@
 
 mod metrics;
 
-pub use metrics::MetricsServer;
+pub use metrics::{MetricsServer, recorder};

@@ -57,10 +57,11 @@ impl Broadcaster {
     }
 
     fn numbered(&mut self, handed: Handed) -> Arc<Event> {
-        let Handed { at, correlation_id, kind, dropped, .. } = handed;
+        let Handed { mut event, dropped, .. } = handed;
         self.number += 1 + dropped.saturating_sub(self.skipped);
         self.skipped = self.skipped.max(dropped);
-        Arc::new(Event { number: self.number, at, correlation_id, kind })
+        Arc::get_mut(&mut event).expect("nobody has it but us").number = self.number;
+        event
     }
 
     /// Makes sure that every listener is there that an event of so many `subscriptions` is for.

@@ -6,12 +6,16 @@
 //! by the task that delivers. Here it pays one hand-over, and nothing at all while nobody listens; numbering and fanning
 //! out are the [`Broadcaster`]'s.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{Broadcaster, EventStream, audience::Audience};
-use crate::{clock::Clock, event::EventKind, task::CorrelationId};
+use crate::{
+    clock::Clock,
+    event::{Event, EventKind},
+    task::CorrelationId,
+};
 
 /// Events that may wait for the broadcaster.
 pub const HANDED_OVER_EVENTS_MAX: usize = 4096;
@@ -27,12 +31,8 @@ pub struct EventBus {
 /// An event on its way to the broadcaster, which gives it its number.
 #[derive(Debug)]
 pub struct Handed {
-    /// When it happened.
-    pub at: SystemTime,
-    /// What it belongs to.
-    pub correlation_id: Option<CorrelationId>,
-    /// What happened.
-    pub kind: EventKind,
+    /// What happened, without its number. Nobody else has it yet.
+    pub event: Arc<Event>,
     /// How many subscriptions had been made: it is for none that came later.
     pub subscriptions: u64,
     /// How many events had been dropped, so that the numbers show the gap where it is.
@@ -53,7 +53,8 @@ impl EventBus {
     pub fn publish(&self, make: impl FnOnce() -> (Option<CorrelationId>, EventKind)) {
         let Some(subscriptions) = self.audience.subscriptions() else { return };
         let (correlation_id, kind) = make();
-        let handed = Handed { at: self.clock.wall(), correlation_id, kind, subscriptions, dropped: self.dropped() };
+        let event = Arc::new(Event { number: 0, at: self.clock.wall(), correlation_id, kind });
+        let handed = Handed { event, subscriptions, dropped: self.dropped() };
         // Where the broadcaster has ended, so has every subscription: nothing is lost to anybody.
         if let Err(TrySendError::Full(_)) = self.broadcaster.try_send(handed) {
             self.audience.count_dropped();
