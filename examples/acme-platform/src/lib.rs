@@ -98,7 +98,7 @@ impl Platform for AcmePager {
     /// Asks for the account, which pages nobody.
     async fn check(&self) -> Result<(), SendError> {
         let mut response = self.transport.exchange(self.request_to(Method::GET, &self.account)).await?;
-        redact(&mut response, &self.secrets());
+        redact(&mut response, self.secrets());
         verdict::check_status(&response, self.clock.wall())
     }
 }

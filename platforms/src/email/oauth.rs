@@ -101,7 +101,7 @@ impl Tokens {
         let mut response = answer?;
         // The answer to a good request holds secrets of its own, which only an error could show.
         if !response.status.is_success() {
-            redact(&mut response, &self.config.client_secret.iter().chain([&*refresh]).collect::<Vec<_>>());
+            redact(&mut response, self.config.client_secret.iter().chain([&*refresh]));
         }
         let grant = self.classify(&response)?;
         if let Some(newer) = grant.refresh_token.filter(|token| !token.is_empty()) {

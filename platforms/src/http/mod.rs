@@ -63,7 +63,7 @@ pub async fn exchange(
     envelope: &Envelope,
 ) -> Result<Receipt, SendError> {
     let request = protocol.request(envelope)?;
-    let response = answered(transport, request, &protocol.secrets()).await?;
+    let response = answered(transport, request, protocol.secrets()).await?;
     protocol.classify(&response)
 }
 
@@ -73,20 +73,28 @@ pub async fn exchange(
 /// # Errors
 ///
 /// The transport's failure as a [`SendError`].
-pub async fn answered(transport: &dyn Transport, request: HttpRequest, secrets: &[&Secret]) -> Result<HttpResponse, SendError> {
-    let mut response = transport.exchange(request).await?;
-    if response.body.len() >= SECRET_BYTES_MIN {
-        redact(&mut response, secrets);
+pub fn answered<'a>(
+    transport: &'a dyn Transport,
+    request: HttpRequest,
+    secrets: impl IntoIterator<Item = &'a Secret> + Send + 'a,
+) -> impl Future<Output = Result<HttpResponse, SendError>> + Send + 'a {
+    // Begun here, so that nothing of the request is kept beside it.
+    let exchange = transport.exchange(request);
+    async move {
+        let mut response = exchange.await?;
+        if response.body.len() >= SECRET_BYTES_MIN {
+            redact(&mut response, secrets);
+        }
+        Ok(response)
     }
-    Ok(response)
 }
 
 /// Shorter secrets are not looked for: they are part of ordinary words.
 const SECRET_BYTES_MIN: usize = 4;
 
 /// Replaces every secret of at least four bytes in the body of an answer.
-pub fn redact(response: &mut HttpResponse, secrets: &[&Secret]) {
-    for secret in secrets.iter().map(|secret| secret.expose().as_bytes()).filter(|secret| secret.len() >= SECRET_BYTES_MIN) {
+pub fn redact<'a>(response: &mut HttpResponse, secrets: impl IntoIterator<Item = &'a Secret>) {
+    for secret in secrets.into_iter().map(|secret| secret.expose().as_bytes()).filter(|secret| secret.len() >= SECRET_BYTES_MIN) {
         if let Some(first) = find(&response.body, secret) {
             response.body = replace_from(&response.body, secret, first);
         }
@@ -124,7 +132,7 @@ mod tests {
             body: Bytes::from_static(b"bad token xoxb-1, yes xoxb-1!"),
             truncated: false,
         };
-        redact(&mut response, &[&Secret::new("xoxb-1"), &Secret::new("d t")]);
+        redact(&mut response, &[Secret::new("xoxb-1"), Secret::new("d t")]);
         assert_eq!(response.body, "bad token [redacted], yes [redacted]!");
     }
 }

@@ -2,8 +2,11 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 use reqwest::{Client, Response, dns::Resolve, redirect::Policy};
 use rustls::pki_types::CertificateDer;
 use url::Url;
@@ -122,25 +125,36 @@ fn client(config: &TransportConfig, tls: &Tls, resolver: Arc<dyn Resolve>) -> Re
         .map_err(|error| TransportError::new(TransportErrorKind::Invalid, format!("no HTTP client: {}", error.without_url())))
 }
 
-#[async_trait]
 impl Transport for ReqwestTransport {
-    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
-        let url = checked(&request.url, request.network)?;
+    /// What it is made of is put together at once, so that what waits for the answer is small: there is one for each send under
+    /// way, and the caches are theirs.
+    fn exchange<'a, 'exchange>(&'a self, request: HttpRequest) -> BoxFuture<'exchange, Result<HttpResponse, TransportError>>
+    where
+        'a: 'exchange,
+        Self: 'exchange,
+    {
+        let endpoint = request.url.clone();
+        let answer_bytes_max = request.answer_bytes_max.unwrap_or(ANSWER_BYTES_MAX);
+        let url = match checked(&endpoint, request.network) {
+            Ok(url) => url.clone(),
+            Err(error) => return ready(Err(error)).boxed(),
+        };
         let client = match request.network {
             NetworkPolicy::PublicOnly => &self.public,
             NetworkPolicy::AllowPrivate => &self.any,
         };
-        let answer_bytes_max = request.answer_bytes_max.unwrap_or(ANSWER_BYTES_MAX);
-        let mut outgoing = reqwest::Request::new(request.method, url.clone());
+        let mut outgoing = reqwest::Request::new(request.method, url);
         *outgoing.headers_mut() = request.headers;
         if !request.body.is_empty() {
             *outgoing.body_mut() = Some(request.body.into());
         }
-        let mut answer = client.execute(outgoing).await.map_err(|error| failure::of(error, url))?;
-        let headers = std::mem::take(answer.headers_mut());
-        let status = answer.status();
-        let (body, truncated) = read(answer, answer_bytes_max).await;
-        Ok(HttpResponse { status, headers, body, truncated })
+        let answering = client.execute(outgoing);
+        Box::pin(async move {
+            match answering.await {
+                Ok(answer) => Ok(read(answer, answer_bytes_max).await),
+                Err(error) => Err(failure::of(error, parsed(&endpoint).expect("it was parsed to be sent to"))),
+            }
+        })
     }
 
     fn with_identity(&self, identity: &ClientIdentity) -> Result<Arc<dyn Transport>, ConfigError> {
@@ -171,25 +185,22 @@ fn checked(endpoint: &Endpoint, network: NetworkPolicy) -> Result<&Url, Transpor
     Ok(url)
 }
 
-/// The body, and whether it is incomplete. A body in one piece, as most are, is handed on without a copy.
-async fn read(mut answer: Response, max: usize) -> (Bytes, bool) {
-    let first = match answer.chunk().await {
-        Ok(Some(piece)) => piece,
-        Ok(None) => return (Bytes::new(), false),
-        Err(_) => return (Bytes::new(), true),
-    };
-    let mut rest = BytesMut::new();
-    loop {
-        let whole = first.len() + rest.len();
-        if whole > max {
-            return (joined(first, &rest, max), true);
+/// The answer, its body up to so many bytes. A body in one piece, as most are, is handed on without a copy.
+async fn read(mut answer: Response, max: usize) -> HttpResponse {
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    let truncated = loop {
+        if first.len() + rest.len() > max {
+            break true;
         }
         match answer.chunk().await {
+            Ok(Some(piece)) if first.is_empty() => first = piece,
             Ok(Some(piece)) => rest.extend_from_slice(&piece),
-            Ok(None) => return (joined(first, &rest, max), false),
-            Err(_) => return (joined(first, &rest, max), true),
+            Ok(None) => break false,
+            Err(_) => break true,
         }
-    }
+    };
+    let headers = std::mem::take(answer.headers_mut());
+    HttpResponse { status: answer.status(), headers, body: joined(first, &rest, max), truncated }
 }
 
 /// Both pieces, at most so many bytes of them.

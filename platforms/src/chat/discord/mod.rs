@@ -144,7 +144,7 @@ impl Discord {
 
     async fn carry(&self, request: HttpRequest) -> Result<Posted, SendError> {
         let mut response = self.transport.exchange(request).await?;
-        redact(&mut response, &self.secrets());
+        redact(&mut response, self.secrets());
         self.posted(&response)
     }
 

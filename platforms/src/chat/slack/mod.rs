@@ -170,7 +170,7 @@ impl Slack {
 
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
         let mut response = self.transport.exchange(request).await?;
-        redact(&mut response, &self.secrets());
+        redact(&mut response, self.secrets());
         Ok(response)
     }
 

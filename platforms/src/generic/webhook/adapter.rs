@@ -83,10 +83,13 @@ impl Webhook {
         self.answered(destination, request).await
     }
 
-    async fn answered(&self, destination: &Destination, request: HttpRequest) -> Result<HttpResponse, SendError> {
+    fn answered<'a>(
+        &'a self,
+        destination: &Destination,
+        request: HttpRequest,
+    ) -> impl Future<Output = Result<HttpResponse, SendError>> + Send + 'a {
         let identified = self.identified.as_ref().filter(|_| destination.trusted);
-        let secrets: Vec<_> = self.secrets.iter().collect();
-        answered(&**identified.unwrap_or(&self.transport), request, &secrets).await
+        answered(&**identified.unwrap_or(&self.transport), request, &self.secrets)
     }
 
     fn unix_seconds(&self) -> u64 {
