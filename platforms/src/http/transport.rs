@@ -148,13 +148,7 @@ impl Transport for ReqwestTransport {
         if !request.body.is_empty() {
             *outgoing.body_mut() = Some(request.body.into());
         }
-        let answering = client.execute(outgoing);
-        Box::pin(async move {
-            match answering.await {
-                Ok(answer) => Ok(read(answer, answer_bytes_max).await),
-                Err(error) => Err(failure::of(error, parsed(&endpoint).expect("it was parsed to be sent to"))),
-            }
-        })
+        client.execute(outgoing).then(move |answered| read(answered, endpoint, answer_bytes_max)).boxed()
     }
 
     fn with_identity(&self, identity: &ClientIdentity) -> Result<Arc<dyn Transport>, ConfigError> {
@@ -186,7 +180,15 @@ fn checked(endpoint: &Endpoint, network: NetworkPolicy) -> Result<&Url, Transpor
 }
 
 /// The answer, its body up to so many bytes. A body in one piece, as most are, is handed on without a copy.
-async fn read(mut answer: Response, max: usize) -> HttpResponse {
+async fn read(
+    answered: Result<Response, reqwest::Error>,
+    endpoint: Endpoint,
+    max: usize,
+) -> Result<HttpResponse, TransportError> {
+    let mut answer = match answered {
+        Ok(answer) => answer,
+        Err(error) => return Err(failure::of(error, parsed(&endpoint).expect("it was parsed to be sent to"))),
+    };
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     let truncated = loop {
         if first.len() + rest.len() > max {
@@ -200,7 +202,7 @@ async fn read(mut answer: Response, max: usize) -> HttpResponse {
         }
     };
     let headers = std::mem::take(answer.headers_mut());
-    HttpResponse { status: answer.status(), headers, body: joined(first, &rest, max), truncated }
+    Ok(HttpResponse { status: answer.status(), headers, body: joined(first, &rest, max), truncated })
 }
 
 /// Both pieces, at most so many bytes of them.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, future::join_all, stream};
+use futures_util::{FutureExt, StreamExt, future::join_all, stream};
 use http::Method;
 
 use super::{
@@ -51,10 +51,11 @@ impl Webhook {
         let first = batch.first().expect("a request carries a message");
         let destination = self.destinations.find(first.recipient.as_deref())?;
         let request = self.requests.sending(batch, &destination, self.unix_seconds())?;
-        if let Some(handshake) = &self.handshake {
-            handshake.pass(&destination.endpoint, &*self.clock, self.permission(handshake, &destination)).await?;
-        }
-        let response = self.answered(&destination, request).await?;
+        let response = match &self.handshake {
+            None => self.answered(&destination, request).await?,
+            // Few ask for permission: elsewhere there is no room for it in what waits for an answer.
+            Some(handshake) => self.permitted(handshake, &destination, request).boxed().await?,
+        };
         let results = match &self.requests.batches {
             Some(batches) => batches.results(&self.verdict, &response, batch.len(), &*self.clock),
             None => self.verdict.on(&response, &*self.clock).map(|receipt| vec![Ok(receipt)]),
@@ -74,6 +75,17 @@ impl Webhook {
             Err(error) => vec![Err(error); members.len()],
         };
         group.into_iter().zip(results).collect()
+    }
+
+    /// The answer to a request that may be sent only with permission.
+    async fn permitted(
+        &self,
+        handshake: &Handshake,
+        destination: &Destination,
+        request: HttpRequest,
+    ) -> Result<HttpResponse, SendError> {
+        handshake.pass(&destination.endpoint, &*self.clock, self.permission(handshake, destination)).await?;
+        self.answered(destination, request).await
     }
 
     /// Asks for permission to send to a destination.
