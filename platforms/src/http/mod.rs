@@ -68,7 +68,7 @@ pub async fn exchange(
 }
 
 /// The answer to a request, without the secrets in it: [`exchange`] for adapters whose requests carry several envelopes,
-/// or none.
+/// or none. Nothing leaves before it is polled.
 ///
 /// # Errors
 ///
@@ -78,7 +78,7 @@ pub fn answered<'a>(
     request: HttpRequest,
     secrets: impl IntoIterator<Item = &'a Secret> + Send + 'a,
 ) -> impl Future<Output = Result<HttpResponse, SendError>> + Send + 'a {
-    // Begun here, so that nothing of the request is kept beside it.
+    // Put together here, so that nothing of the request is kept beside it.
     let exchange = transport.exchange(request);
     async move {
         let mut response = exchange.await?;

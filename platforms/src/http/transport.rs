@@ -126,8 +126,9 @@ fn client(config: &TransportConfig, tls: &Tls, resolver: Arc<dyn Resolve>) -> Re
 }
 
 impl Transport for ReqwestTransport {
-    /// What it is made of is put together at once, so that what waits for the answer is small: there is one for each send under
-    /// way, and the caches are theirs.
+    /// The request is put together at the call, and leaves when the future is polled. So nothing of it is kept beside what
+    /// waits for the answer, of which there is one for each send under way: the smaller they are, the more of them fit into a
+    /// processor's cache.
     fn exchange<'a, 'exchange>(&'a self, request: HttpRequest) -> BoxFuture<'exchange, Result<HttpResponse, TransportError>>
     where
         'a: 'exchange,

@@ -31,11 +31,14 @@ async fn whoever_accepts_has_the_outcome_whoever_delivers() {
     let (front, back) = (FakePlatform::new(), FakePlatform::new());
     let accepting = hub_on(&database, "front", |hub| hub.platform("ops", front.clone()).queue_only()).await;
     let accepted = accepting.send(to("ops")).await.expect("accepted");
-    let _delivering = hub_on(&database, "back", |hub| hub.platform("ops", back.clone())).await;
+    // Nobody delivers where it was accepted: the outcome is how things stand.
     let outcome = accepted.outcome().await.expect("known");
-    // Nobody delivers where it was accepted: the outcome is how things stand. The other one delivers all the same.
     assert_eq!(outcome.targets[0].state, TaskState::Waiting);
+    let delivering = hub_on(&database, "back", |hub| hub.platform("ops", back.clone())).await;
     back.wait_for(1).await;
+    delivering.shutdown(Duration::from_secs(10)).await.expect("in time");
+    let page = accepting.tasks(&Default::default(), None, 10).await.expect("read");
+    assert_eq!(page.tasks[0].outcome.state, TaskState::Delivered);
     assert_eq!(front.count(), 0);
 }
 
