@@ -55,7 +55,7 @@ use crate::{
         Adapter, Capabilities, Clock, ConfigError, Envelope, Format, HttpRequest, HttpResponse, Idempotency, LimitScope,
         NetworkPolicy, Parts, Platform, Receipt, RecipientRule, Secret, SendError, Transport, UrlTarget,
     },
-    http::{Protocol, multipart, redact},
+    http::{Protocol, answered, multipart},
     render::limit::{self, Markup},
 };
 
@@ -143,8 +143,7 @@ impl Discord {
     }
 
     async fn carry(&self, request: HttpRequest) -> Result<Posted, SendError> {
-        let mut response = self.transport.exchange(request).await?;
-        redact(&mut response, self.secrets());
+        let response = answered(&*self.transport, request, self.secrets()).await?;
         self.posted(&response)
     }
 

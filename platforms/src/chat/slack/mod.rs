@@ -60,7 +60,7 @@ use crate::{
         Adapter, Capabilities, Clock, ConfigError, Endpoint, Envelope, Format, HttpRequest, HttpResponse, NetworkPolicy, Parts,
         Platform, Receipt, RecipientRule, Secret, SendError, Transport, UrlTarget,
     },
-    http::{Protocol, redact},
+    http::{Protocol, answered},
     render::template::Template,
 };
 
@@ -169,9 +169,7 @@ impl Slack {
     }
 
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
-        let mut response = self.transport.exchange(request).await?;
-        redact(&mut response, self.secrets());
-        Ok(response)
+        answered(&*self.transport, request, self.secrets()).await
     }
 
     /// Posts the message, simpler where Slack refuses it as it is; every request says less than the one before.
