@@ -129,6 +129,11 @@ impl Window {
         (span > 0.0).then(|| self.done as f64 / span)
     }
 
+    /// Whether nothing was under way for longer than a send takes, before one that began then: what got done meanwhile says nothing.
+    fn stood_idle_before(&self, began: Instant) -> bool {
+        self.done > 0 && began > self.last + self.took / self.done as u32
+    }
+
     fn is_quick(&self) -> bool {
         self.took < QUICK * self.done as u32
     }
@@ -159,6 +164,9 @@ impl Concurrency {
     pub fn learn(&mut self, trip: Trip, now: Instant) {
         if trip.began < self.window.since {
             return;
+        }
+        if self.window.stood_idle_before(trip.began) {
+            self.go(self.limit, self.phase, trip.began);
         }
         let window = &mut self.window;
         let ended = trip.began + trip.took;
@@ -191,12 +199,13 @@ impl Concurrency {
         }
     }
 
-    /// What suddenly gets much less done than it did tries half the limit, without waiting for the window's end.
+    /// What suddenly gets much less done than it did goes on from half the limit, without waiting for the window's end: what got done in it
+    /// is of two platforms, as it were, and nothing is compared with that.
     fn look_for_a_fall(&mut self, now: Instant) {
         let Phase::Level(_, mean, 1..) = self.phase else { return };
-        if let Some(rate) = self.window.rate().filter(|rate| *rate < mean * FALL) {
+        if self.window.rate().is_some_and(|rate| rate < mean * FALL) {
             (self.rejected, self.part) = (0, 4);
-            self.go(self.limit / 2, Phase::Step { direction: Direction::Down, limit: self.limit, rate }, now);
+            self.go(self.limit / 2, level(Direction::Down), now);
         }
     }
 

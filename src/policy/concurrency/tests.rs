@@ -79,8 +79,8 @@ proptest! {
     #[test]
     fn a_limit_near_the_best_is_found_within_half_a_minute_and_again_after_a_shift(a in platform(10..14, 0..3), b in platform(10..14, 0..3)) {
         let found = shifting([a, b]);
-        // The least that was seen in some thousands of pairs is 0.8: one that is still on its way from forty to four.
-        prop_assert!(found.iter().all(|ratio| *ratio >= 0.7), "{found:?}");
+        // The least that was seen in forty thousand pairs is 0.9: one that is still on its way from forty-five to four.
+        prop_assert!(found.iter().all(|ratio| *ratio >= 0.85), "{found:?}");
     }
 }
 
@@ -124,6 +124,26 @@ fn nothing_is_learnt_while_something_else_is_the_limit() {
         let trip = Trip { began: now, took: Duration::from_millis(40), sign: Sign::Answers, rate_limited: false, limited: false };
         concurrency.learn(trip, now + trip.took);
         assert_eq!(concurrency.limit(), START);
+    }
+}
+
+#[test]
+fn a_pause_is_not_taken_for_slowness() {
+    let start = SystemClock.now();
+    let platform = Platform { base: Duration::from_millis(26), knee: 44, power: 1.0, noise: 0.2 };
+    let slower = Platform { base: Duration::from_millis(46), knee: 4, power: 1.3, noise: 0.0 };
+    // Ended up at a rate that the pause had made small, and took ten times as many for better.
+    let found = shifting([platform, slower]);
+    assert!(found[1] >= 0.9, "{found:?}");
+    let mut concurrency = Concurrency::new(64, 1, start);
+    concurrency.phase = level(Direction::Up);
+    let took = Duration::from_millis(50);
+    for n in 0..1_000u32 {
+        // Sixteen at once, and a pause of ten seconds after each twenty of them.
+        let began = start + took * (n / 16) + Duration::from_secs(10) * (n / 320);
+        concurrency.learn(Trip { began, took, sign: Sign::Answers, rate_limited: false, limited: true }, began + took);
+        let seen = concurrency.window.rate().unwrap_or(320.0);
+        assert!(seen >= 150.0, "{seen} after {n}");
     }
 }
 
