@@ -17,7 +17,6 @@ use super::{Exit, Failure, Format, exit::note, log, output::Output};
 use crate::{
     clock::SystemClock,
     config::{self, Accounts, Flag, Loaded, LogFormat, Origin, Sources},
-    server::MetricsServer,
 };
 
 const CONFIG_HELP: &str = "Configuration file; repeatable, a later one overrides an earlier one [default: $NOTIFYHUB_CONFIG, else \
@@ -118,31 +117,6 @@ impl Context {
             loaded.warnings.iter().for_each(|warning| note(&format!("warning: {warning}")));
         }
         Ok(())
-    }
-
-    /// What answers Prometheus where `[telemetry] prometheus_listen` says; nothing where that is empty, or where another
-    /// process of the same configuration answers already. To be made before a hub starts, so that no number is missed.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot listen there.
-    pub async fn metrics_server(&self, loaded: &Loaded) -> Result<Option<MetricsServer>, Failure> {
-        let listen = &loaded.config.telemetry.prometheus_listen;
-        let Ok(address) = listen.parse() else { return Ok(None) };
-        match MetricsServer::bind(address, Arc::new(SystemClock::new())).await {
-            Ok(server) => {
-                tracing::info!("metrics are at http://{listen}/metrics");
-                Ok(Some(server))
-            }
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                tracing::info!("metrics of this process are not answered: another listens on {listen}");
-                Ok(None)
-            }
-            Err(error) => Err(Failure::new(
-                Exit::Config,
-                format!("cannot answer metrics on {listen}, `telemetry.prometheus_listen`: {error}"),
-            )),
-        }
     }
 
     /// Stdout, in the format that was asked for.

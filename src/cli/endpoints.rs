@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::{
     Context, Exit, Failure, planes,
-    tasks::{failed, open, time},
+    tasks::{failed, open},
 };
 use crate::{
+    server::time,
     store::{Endpoint, Failing},
     task::{PlatformName, Target},
 };

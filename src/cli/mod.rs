@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `context` | what every command is given: registry, sources, output, runtime |
 //! | `exit` | exit codes, and how a command fails |
-//! | `planes` | the runtimes of a command that delivers |
+//! | `planes`, `listeners` | the runtimes of a command that delivers, and what it answers over HTTP meanwhile |
+//! | `remote` | asking a running service |
 //! | `output` | tables, JSON and NDJSON to stdout |
 //! | `log` | log lines to stderr |
 //! | `progress` | how far a long command is |
@@ -29,12 +30,14 @@ mod demo;
 mod endpoints;
 mod exit;
 mod init;
+mod listeners;
 mod log;
 mod man;
 mod output;
 mod planes;
 mod platforms;
 mod progress;
+mod remote;
 mod send;
 mod serve;
 mod store;

@@ -1,18 +1,18 @@
 //! `notifyhub tasks` and `notifyhub dead`: what is in the store, and what a person does with it. The store's file is
-//! opened, so no other process may own it.
+//! opened, so no other process may own it; `show` asks the service that does.
 
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Context, Exit, Failure, exit::note, planes};
+use super::{Context, Exit, Failure, exit::note, planes, remote};
 use crate::{
-    Hub, HubBuilder, NotificationId, PlatformName, TaskId, TaskState,
+    Hub, HubBuilder, NotificationId, PlatformName, StartError, TaskId, TaskState,
     clock::{Clock, SystemClock},
-    config::{StoreKind, duration},
-    hub::explained,
-    store::{ListedTask, TaskFilter},
+    config::{Loaded, StoreKind, duration},
+    server,
+    store::{OpenError, TaskFilter},
 };
 
 /// Tasks asked for at once.
@@ -27,10 +27,7 @@ pub enum Tasks {
     /// List tasks, newest first
     List(ListTasks),
     /// Show everything about a task or a notification
-    Show {
-        /// A task's id, or a notification's
-        id: String,
-    },
+    Show(Shown),
     /// Cancel what has not been sent of these notifications
     Cancel {
         /// Notifications' ids
@@ -45,14 +42,21 @@ pub enum Dead {
     /// List dead letters, newest first
     List(Which),
     /// Show everything about one
-    Show {
-        /// A task's id, or a notification's
-        id: String,
-    },
+    Show(Shown),
     /// Let them be tried anew, at most 1,000 a second
     Requeue(Chosen),
     /// Forget them, at most 1,000 a second
     Drop(Chosen),
+}
+
+/// What to show, and who is asked.
+#[derive(Debug, Args)]
+pub struct Shown {
+    /// A task's id, or a notification's
+    id: String,
+    /// Ask this service, as in `http://127.0.0.1:8420` [default: the store, or the service that owns it, at `server.listen`]
+    #[arg(long, value_name = "URL", env = "NOTIFYHUB_SERVER")]
+    server: Option<String>,
 }
 
 /// A list of tasks.
@@ -129,11 +133,13 @@ fn ago(span: Duration) -> SystemTime {
 impl Tasks {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         planes::one_for_all()?.block_on(async {
-            let hub = open(context).await?;
             match self {
-                Self::List(list) => self::list(context, &hub, &list.which.filter(list.state.clone()), list.which.limit).await,
-                Self::Show { id } => show(context, &hub, &id).await,
-                Self::Cancel { ids } => cancel(context, &hub, &ids).await,
+                Self::List(list) => {
+                    let filter = list.which.filter(list.state.clone());
+                    self::list(context, &open(context).await?, &filter, list.which.limit).await
+                }
+                Self::Show(shown) => show(context, &shown).await,
+                Self::Cancel { ids } => cancel(context, &open(context).await?, &ids).await,
             }
         })
     }
@@ -142,10 +148,13 @@ impl Tasks {
 impl Dead {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         planes::one_for_all()?.block_on(async {
+            if let Self::Show(shown) = self {
+                return show(context, &shown).await;
+            }
             let hub = open(context).await?;
             let (word, count) = match self {
                 Self::List(which) => return list(context, &hub, &which.filter(vec![TaskState::Dead]), which.limit).await,
-                Self::Show { id } => return show(context, &hub, &id).await,
+                Self::Show(shown) => return show(context, &shown).await,
                 Self::Requeue(chosen) => ("requeued", hub.dead().requeue(chosen.filter()).await),
                 Self::Drop(chosen) => ("dropped", hub.dead().drop(chosen.filter()).await),
             };
@@ -158,19 +167,25 @@ impl Dead {
 
 /// A hub on the configured store that delivers nothing.
 pub(super) async fn open(context: &Context) -> Result<Hub, Failure> {
+    stored(context)?;
+    Ok(HubBuilder::from_sources(&context.sources(), context.registry.clone())?.queue_only().start().await?)
+}
+
+/// The configuration, if it has a store that outlives its process.
+fn stored(context: &Context) -> Result<Loaded, Failure> {
     let loaded = context.load_and_log("error")?;
     if loaded.config.store.kind == StoreKind::Memory {
         let message = "the store is in memory, which is gone with its process; nothing can be looked up in it (`store.type`)";
         return Err(Failure::new(Exit::Config, message));
     }
-    Ok(HubBuilder::from_sources(&context.sources(), context.registry.clone())?.queue_only().start().await?)
+    Ok(loaded)
 }
 
 async fn list(context: &Context, hub: &Hub, filter: &TaskFilter, limit: usize) -> Result<Exit, Failure> {
     let (mut records, mut after) = (Vec::new(), None);
     while records.len() < limit {
         let page = hub.tasks(filter, after.as_ref(), PAGE.min(limit - records.len())).await.map_err(failed)?;
-        records.extend(page.tasks.iter().map(record));
+        records.extend(page.tasks.iter().map(server::record));
         after = page.next;
         if after.is_none() {
             break;
@@ -183,23 +198,44 @@ async fn list(context: &Context, hub: &Hub, filter: &TaskFilter, limit: usize) -
     Ok(Exit::Done)
 }
 
-async fn show(context: &Context, hub: &Hub, id: &str) -> Result<Exit, Failure> {
+/// Asks the service that was named; else looks into the store, and asks the service where that owns the store, or may know more.
+async fn show(context: &Context, shown: &Shown) -> Result<Exit, Failure> {
+    let id = &shown.id;
     let bad = |_| Failure::new(Exit::Usage, format!("`{id}` is no id, expected a UUID such as `tasks list` shows"));
     let task: TaskId = id.parse().map_err(bad)?;
-    let ids = match task.index() {
-        Some(_) => vec![task],
-        None => {
-            let outcome = hub.outcome(task.notification()).await.map_err(failed)?;
-            outcome.iter().flat_map(|outcome| outcome.targets.iter().map(|target| target.task)).collect()
-        }
+    let records = match &shown.server {
+        Some(server) => remote::tasks(server, task).await?,
+        None => found(context, task).await?,
     };
-    let filter = TaskFilter { ids: ids.clone(), ..TaskFilter::default() };
-    let page = hub.tasks(&filter, None, ids.len().max(1)).await.map_err(failed)?;
-    if ids.is_empty() || page.tasks.is_empty() {
+    if records.is_empty() {
         return Err(Failure::new(Exit::Failed, format!("{id} is not known (any more)")));
     }
-    context.output().json(&Value::Array(page.tasks.iter().map(whole).collect()))?;
+    context.output().json(&Value::Array(records))?;
     Ok(Exit::Done)
+}
+
+async fn found(context: &Context, task: TaskId) -> Result<Vec<Value>, Failure> {
+    let loaded = stored(context)?;
+    let listen = &loaded.config.server.listen;
+    let service = format!("http://{listen}");
+    match HubBuilder::from_sources(&context.sources(), context.registry.clone())?.queue_only().start().await {
+        Ok(hub) => {
+            let records = server::records(&hub, task).await.map_err(failed)?;
+            let goes_on = |record: &Value| record["state"] == "waiting" || record["state"] == "leased";
+            // Of what a service has in hand only that service knows what it waits for; whether there is one is not known.
+            match records.iter().any(goes_on) && !listen.is_empty() {
+                true => Ok(remote::tasks(&service, task).await.ok().filter(|known| !known.is_empty()).unwrap_or(records)),
+                false => Ok(records),
+            }
+        }
+        Err(StartError::Store(owned @ OpenError::Owned { .. })) if !listen.is_empty() => {
+            remote::tasks(&service, task).await.map_err(|error| match error {
+                Failure::Other(exit, why) => Failure::new(exit, format!("{owned}; {why} (`server.listen`, or --server)")),
+                other => other,
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn cancel(context: &Context, hub: &Hub, ids: &[NotificationId]) -> Result<Exit, Failure> {
@@ -214,56 +250,4 @@ async fn cancel(context: &Context, hub: &Hub, ids: &[NotificationId]) -> Result<
 
 pub(super) fn failed(error: crate::HubError) -> Failure {
     Failure::new(Exit::Unreachable, error.to_string())
-}
-
-pub(super) fn time(moment: SystemTime) -> String {
-    let moment = jiff::Timestamp::try_from(moment).unwrap_or_default();
-    moment.round(jiff::Unit::Second).unwrap_or(moment).to_string()
-}
-
-fn record(task: &ListedTask) -> Value {
-    let outcome = &task.outcome;
-    json!({
-        "task": outcome.task,
-        "target": outcome.target(),
-        "state": outcome.state,
-        "attempts": outcome.attempts.len(),
-        "accepted": time(task.accepted_at),
-        "due": task.due.map(time),
-        "reason": outcome.reason(),
-    })
-}
-
-/// Everything, every attempt included.
-fn whole(task: &ListedTask) -> Value {
-    let attempts = task.outcome.attempts.iter().map(|attempt| {
-        let (receipt, error) = (attempt.result.as_ref().ok(), attempt.result.as_ref().err());
-        json!({
-            "number": attempt.number,
-            "at": time(attempt.started_at),
-            "seconds": attempt.took.as_secs_f64(),
-            "node": attempt.node,
-            "worker": attempt.worker,
-            "class": error.map_or("delivered", |error| error.kind().as_str()),
-            "receipt": receipt,
-            "error": error.map(ToString::to_string),
-        })
-    });
-    let mut record = record(task);
-    record["notification"] = json!(task.outcome.task.notification());
-    record["correlation_id"] = json!(task.correlation_id.to_string());
-    // Nothing is delivered here, so a task is nowhere but in the store.
-    record["explained"] = json!(explained(task, None, SystemClock.wall()));
-    record["attempts"] = attempts.collect();
-    let left = task.outcome.left.iter().map(|step| {
-        json!({
-            "route": step.route,
-            "target": step.target,
-            "attempts": step.attempts,
-            "at": time(step.at),
-            "why": step.why.as_str(),
-        })
-    });
-    record["left"] = left.collect();
-    record
 }

@@ -148,8 +148,9 @@ impl<'a> Draft<'a> {
     }
 
     fn finish(&mut self, registry: &Registry, parts: Option<&Parts>) -> (Option<Config>, Accounts) {
-        let (pool, store, delivery, telemetry): (Option<PoolConfig>, _, _, _) =
-            (self.section("pool"), self.section("store"), self.section("delivery"), self.section("telemetry"));
+        let (pool, store, delivery): (Option<PoolConfig>, _, _) =
+            (self.section("pool"), self.section("store"), self.section("delivery"));
+        let (telemetry, server) = (self.section("telemetry"), self.section("server"));
         if let Some(pool) = &pool {
             whole_pool::check(self, pool);
         }
@@ -173,6 +174,7 @@ impl<'a> Draft<'a> {
                 routes,
                 accounts: shared,
                 telemetry: telemetry?,
+                server: server?,
             })
         };
         (config(), accounts)

@@ -7,6 +7,7 @@
 //! | `delivery` | `[delivery]` and what a platform may override: timeouts, retries, limits |
 //! | `platform` | `[platforms.NAME]` |
 //! | `telemetry` | `[telemetry]`: logs |
+//! | `server` | `[server]`: what `serve` answers over HTTP |
 //!
 //! How it is read, from [`Sources`] to [`Loaded`]:
 //!
@@ -37,6 +38,7 @@ pub use platform::PlatformConfig;
 pub use pool::{Affinity, AffinityConfig, PoolConfig, Strategy};
 pub use routes::RouteConfig;
 pub use schema::schema;
+pub use server::ServerConfig;
 pub use shared_limits::AccountConfig;
 pub use source::{Flag, Origin, Sources};
 pub use store::{KeptThrough, SecretSource, StoreConfig, StoreKind};
@@ -64,6 +66,7 @@ mod references;
 mod reserved;
 mod routes;
 mod schema;
+mod server;
 mod shape;
 mod shared_limits;
 mod shared_store;
@@ -96,4 +99,6 @@ pub struct Config {
     pub accounts: BTreeMap<Box<str>, AccountConfig>,
     /// `[telemetry]`
     pub telemetry: TelemetryConfig,
+    /// `[server]`
+    pub server: ServerConfig,
 }

@@ -1,7 +1,8 @@
 //! Keys that are promised but do nothing in this version: they are refused, not ignored.
 
 /// Keys, by section. A whole section ends in nothing.
-const KEYS: [(&str, &[&str]); 4] = [("telemetry", &["otlp_endpoint"]), ("templates", &[]), ("alerts", &[]), ("server", &[])];
+const KEYS: [(&str, &[&str]); 4] =
+    [("telemetry", &["otlp_endpoint"]), ("templates", &[]), ("alerts", &[]), ("server", &["keys", "shutdown_grace"])];
 
 /// Whether the key at this path is one of them. A platform's table may name what `[delivery]` may.
 pub(crate) fn is_reserved_key(path: &[String]) -> bool {

@@ -4,7 +4,7 @@ use notifyhub_platforms::Registry;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::{AccountConfig, DeliveryConfig, PoolConfig, RouteConfig, StoreConfig, TelemetryConfig};
+use super::{AccountConfig, DeliveryConfig, PoolConfig, RouteConfig, ServerConfig, StoreConfig, TelemetryConfig};
 
 /// The schema of every configuration file (JSON Schema draft 2020-12), with all platform types of `registry`.
 ///
@@ -17,6 +17,7 @@ pub fn schema(registry: &Registry) -> Value {
         "store": section::<StoreConfig>("store", "Where accepted work is kept.", &mut defs),
         "delivery": section::<DeliveryConfig>("delivery", "How tasks are delivered; each platform may override it.", &mut defs),
         "telemetry": section::<TelemetryConfig>("telemetry", "Logs, to stderr.", &mut defs),
+        "server": section::<ServerConfig>("server", "What `serve` answers over HTTP.", &mut defs),
         "platforms": platforms(registry, &mut defs),
         "groups": {
             "description": "Names for several targets: a notification to `@name` goes to all of them.",
@@ -54,6 +55,7 @@ pub(super) fn defaults() -> Value {
         "store": StoreConfig::default(),
         "delivery": DeliveryConfig::default(),
         "telemetry": TelemetryConfig::default(),
+        "server": ServerConfig::default(),
     })
 }
 

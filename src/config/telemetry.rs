@@ -25,8 +25,8 @@ pub struct TelemetryConfig {
     pub log: String,
     /// How log lines are written. Default: text.
     pub log_format: LogFormat,
-    /// Where `notifyhub send` answers `GET /metrics` for Prometheus while it runs: an address with a port, such as
-    /// `127.0.0.1:9464`. Default: empty, nowhere.
+    /// Where `notifyhub send` and `serve` answer `GET /metrics` for Prometheus while they run: an address with a port, such
+    /// as `127.0.0.1:9464`. Default: empty, nowhere; `serve` also answers it at `server.listen`.
     #[schemars(extend("x-format" = "listen"))]
     pub prometheus_listen: String,
 }

@@ -69,6 +69,9 @@ fn expected_one(shape: Shape<'_>) -> String {
         Some("rate-table") => return "{ rate = \"30/min\", burst = 10 }".into(),
         Some("log-filter") => return format!("a level ({}) or filters such as \"info,notifyhub=debug\"", LEVELS.join(", ")),
         Some("listen") => return "an address with a port such as \"127.0.0.1:9464\", or \"\"".into(),
+        Some("listen-loopback") => {
+            return "an address of this machine alone with a port, such as \"127.0.0.1:8420\", or \"\"".into();
+        }
         Some("target") => return "a target such as \"ops:#alerts\"".into(),
         _ => {}
     }
@@ -152,6 +155,10 @@ fn text_misfit(shape: Shape<'_>, text: &str) -> Option<Misfit> {
         Some("rate") => rate::parse(text).is_err().then_some(Misfit::Here),
         Some("log-filter") => (!is_log_filter(text)).then_some(Misfit::Here),
         Some("listen") => (!text.is_empty() && text.parse::<SocketAddr>().is_err()).then_some(Misfit::Here),
+        Some("listen-loopback") => {
+            let fits = text.is_empty() || text.parse().is_ok_and(|address: SocketAddr| address.ip().is_loopback());
+            (!fits).then_some(Misfit::Here)
+        }
         Some("target") => text.parse::<Target>().err().map(|error: TargetError| Misfit::Reason(error.to_string())),
         _ if length("minLength").is_some_and(|min| count < min) => Some(Misfit::Reason("found an empty text".into())),
         _ if length("maxLength").is_some_and(|max| count > max) => {

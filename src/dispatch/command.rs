@@ -8,7 +8,7 @@ use super::{LaneOrder, Place, dispatcher::Dispatcher};
 use crate::{
     config::{Affinity, Strategy},
     store::{Endpoint, Failing},
-    task::{PlatformName, TaskId},
+    task::{LaneKey, PlatformName, TaskId},
     telemetry::LaneStats,
 };
 
@@ -29,8 +29,8 @@ pub enum Command {
     ShowLanes,
     /// How each lane stands is asked.
     Lanes(oneshot::Sender<Vec<LaneStats>>),
-    /// Where a task is is asked; nothing if it is not held here.
-    Place(TaskId, oneshot::Sender<Option<Place>>),
+    /// Where a task of this lane is is asked; nothing if neither is known here.
+    Place(TaskId, LaneKey, oneshot::Sender<Option<Place>>),
     /// An endpoint is to be sent to again.
     Enable(Endpoint, oneshot::Sender<()>),
     /// The endpoints that the store has kept by now.
@@ -54,7 +54,7 @@ impl Dispatcher {
             }
             // Whoever asked may be gone.
             Command::Lanes(answer) => drop(answer.send(self.lane_stats())),
-            Command::Place(task, answer) => drop(answer.send(self.place(task))),
+            Command::Place(task, lane, answer) => drop(answer.send(self.place(task, &lane))),
             Command::Enable(endpoint, done) => {
                 self.enable(endpoint);
                 let _ = done.send(());

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{dispatcher::Dispatcher, gate::Bar};
+use super::{dispatcher::Dispatcher, gate::Bar, owners::Owner};
 use crate::{
     task::{LaneKey, TaskId},
     telemetry::{LaneStats, Parked, ParkedBy},
@@ -66,10 +66,14 @@ impl Dispatcher {
         }
     }
 
-    /// Where a task is, if it is held here.
-    pub(super) fn place(&self, task: TaskId) -> Option<Place> {
+    /// Where a task of this lane is, if anything of it is known here.
+    pub(super) fn place(&self, task: TaskId, lane: &LaneKey) -> Option<Place> {
         let now = self.clock.now();
-        let (key, held) = self.ledger.iter().find(|(_, held)| held.lease.task.id == task)?;
+        let Some((key, held)) = self.ledger.iter().find(|(_, held)| held.lease.task.id == task) else {
+            let lane = &self.lanes[*self.lane_of.get(lane)?];
+            let parked = lane.gate.bar(now, false).map(|bar| parked(bar, now));
+            return Some(Place::Stored { parked, elsewhere: matches!(lane.owner, Owner::Elsewhere(_)) });
+        };
         if let Some((worker, _)) = held.with {
             return Some(Place::UnderWay { worker: worker.slot, since: now.saturating_duration_since(held.since) });
         }
@@ -106,9 +110,16 @@ impl Dispatcher {
     }
 }
 
-/// Where a held task is.
+/// Where a task is.
 #[derive(Debug)]
 pub enum Place {
+    /// It is not held here, but its lane is known.
+    Stored {
+        /// Which is kept from sending by this.
+        parked: Option<Parked>,
+        /// Whether another node keeps its limit, and sends to it.
+        elsewhere: bool,
+    },
     /// It waits for its turn.
     Queued {
         /// On this lane.

@@ -8,7 +8,7 @@ use super::{Hub, HubError};
 use crate::{
     dispatch::{Command, Place},
     store::{ListedTask, TaskFilter},
-    task::{TaskId, TaskState},
+    task::{LaneKey, TargetOutcome, TaskId, TaskState},
     telemetry::{Parked, ParkedBy},
 };
 
@@ -22,19 +22,35 @@ impl Hub {
     pub async fn explain(&self, task: TaskId) -> Result<Option<String>, HubError> {
         let filter = TaskFilter { ids: vec![task], ..TaskFilter::default() };
         let page = self.tasks(&filter, None, 1).await?;
-        let Some(listed) = page.tasks.first() else { return Ok(None) };
-        let (answer, place) = oneshot::channel();
-        // Where nothing is delivered nobody answers, and it is nowhere but in the store.
-        let place = match self.inner.commands.send(Command::Place(task, answer)).await {
-            Ok(()) => place.await.ok().flatten(),
-            Err(_) => None,
+        match page.tasks.first() {
+            Some(listed) => Ok(Some(self.explained(listed).await)),
+            None => Ok(None),
+        }
+    }
+
+    /// The same, of one that was looked up.
+    pub(crate) async fn explained(&self, listed: &ListedTask) -> String {
+        let place = async {
+            let (answer, place) = oneshot::channel();
+            // Where nothing is delivered nobody answers, and it is nowhere but in the store.
+            self.inner.commands.send(Command::Place(listed.outcome.task, self.lane_of(listed)?, answer)).await.ok()?;
+            place.await.ok().flatten()
         };
-        Ok(Some(explained(listed, place.as_ref(), self.inner.clock.wall())))
+        let place = if listed.outcome.state.is_final() { None } else { place.await };
+        explained(listed, place.as_ref(), self.inner.clock.wall())
+    }
+
+    /// Its lane; none if its platform is not configured (any more).
+    fn lane_of(&self, listed: &ListedTask) -> Option<LaneKey> {
+        let TargetOutcome { platform, recipient, .. } = &listed.outcome;
+        let directory = self.inner.directory.load();
+        let entry = directory.platforms.get(platform)?;
+        Some(LaneKey { platform: platform.clone(), part: entry.platform.lane(recipient.as_deref()).map(Into::into) })
     }
 }
 
 /// One sentence on what happened, and one on what comes next.
-pub(crate) fn explained(listed: &ListedTask, place: Option<&Place>, now: SystemTime) -> String {
+fn explained(listed: &ListedTask, place: Option<&Place>, now: SystemTime) -> String {
     let outcome = &listed.outcome;
     let way = outcome.way().map(|way| format!("{way}, now by {}; ", outcome.target())).unwrap_or_default();
     let tries = match outcome.attempts.last() {
@@ -69,9 +85,15 @@ fn waits(listed: &ListedTask, place: Option<&Place>, now: SystemTime) -> String 
             };
             format!("{reason}; {before} before it")
         }
-        (None, Some(left)) => format!("waits in the store until its time comes in {}", span(left)),
-        (None, None) if listed.outcome.state == TaskState::Leased => "a node has claimed it".to_owned(),
-        (None, None) => "waits in the store for its turn".to_owned(),
+        (_, Some(left)) => format!("waits in the store until its time comes in {}", span(left)),
+        (_, None) if listed.outcome.state == TaskState::Leased => "a node has claimed it".to_owned(),
+        (Some(Place::Stored { elsewhere: true, .. }), None) => {
+            format!("waits in the store for the node that keeps the limit of {}", listed.outcome.platform)
+        }
+        (Some(Place::Stored { parked: Some(parked), .. }), None) => {
+            format!("{}; it waits in the store meanwhile", on(parked, listed.outcome.platform.as_str()))
+        }
+        (_, None) => "waits in the store for its turn".to_owned(),
     }
 }
 
@@ -107,7 +129,7 @@ mod tests {
     use notifyhub_platforms::contract::SendError;
 
     use super::*;
-    use crate::task::{Attempt, CorrelationId, LaneKey, TargetOutcome};
+    use crate::task::{Attempt, CorrelationId};
 
     #[test]
     fn what_a_task_waits_for_is_told_in_plain_words() {
@@ -140,6 +162,14 @@ mod tests {
             explained(&listed, Some(&queued(None, Some(16))), now),
             "not tried yet; 16 are under way to ops, which is as many as it bears; 312 before it"
         );
+        let stored = |parked, elsewhere| Place::Stored { parked, elsewhere };
+        assert_eq!(
+            explained(&listed, Some(&stored(parked(ParkedBy::Paused), false)), now),
+            "not tried yet; parked: somebody paused ops; it waits in the store meanwhile"
+        );
+        let elsewhere = "not tried yet; waits in the store for the node that keeps the limit of ops";
+        assert_eq!(explained(&listed, Some(&stored(None, true)), now), elsewhere);
+        assert_eq!(explained(&listed, Some(&stored(None, false)), now), "not tried yet; waits in the store for its turn");
         listed.outcome.attempts = vec![attempt(3, Err(SendError::unavailable("down").with_code("503")))];
         listed.due = Some(now + Duration::from_secs(200));
         assert_eq!(

@@ -55,7 +55,6 @@ pub use builder::HubBuilder;
 pub use control::{Cancellation, Stats};
 pub use endpoints::Endpoints;
 pub use error::{HubError, OutcomeError, ShutdownForced, StartError};
-pub(crate) use explain::explained;
 pub use lanes::Lanes;
 pub use letters::DeadLetters;
 pub use urls::UrlTargets;

@@ -1,10 +1,9 @@
-//! `GET /metrics`: a recorder for the whole process, and a listener that Prometheus scrapes.
+//! `GET /metrics`: a recorder for the whole process, for Prometheus to scrape.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use axum::{Router, http::header, routing::get};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use tokio::net::TcpListener;
 
 use crate::{
     clock::Clock,
@@ -18,48 +17,41 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 /// The text format's own media type (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A listener for Prometheus, and the process's recorder behind it.
-pub struct MetricsServer {
-    listener: TcpListener,
+/// The recorder of this process, for whoever answers Prometheus.
+#[derive(Clone)]
+pub struct Metrics {
     handle: PrometheusHandle,
-    clock: Arc<dyn Clock>,
 }
 
-impl MetricsServer {
-    /// Listens, and installs the recorder of this process: to be called by programs, before their first hub starts.
+impl Metrics {
+    /// Installs the recorder of this process: to be called by programs, before their first hub starts.
     ///
     /// # Errors
     ///
-    /// When it cannot listen there, or the process has a recorder already.
-    pub async fn bind(address: SocketAddr, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+    /// When the process has a recorder already.
+    pub fn install() -> io::Result<Self> {
         let recorder = recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|_| io::Error::other("this process has a metrics recorder already"))?;
-        Ok(Self { listener, handle, clock })
+        Ok(Self { handle })
     }
 
-    /// Answers until it is dropped.
-    ///
-    /// # Errors
-    ///
-    /// Never while the listener works.
-    pub async fn run(self) -> io::Result<()> {
-        let (handle, upkeep) = (self.handle.clone(), self.handle);
+    /// Sorts samples into their buckets, until it is dropped.
+    pub async fn keep_up(&self, clock: &dyn Clock) {
+        loop {
+            clock.sleep_until(clock.now() + UPKEEP_EVERY).await;
+            self.handle.run_upkeep();
+        }
+    }
+
+    /// `GET /metrics`.
+    pub fn routes(&self) -> Router {
+        let handle = self.handle.clone();
         let answer = move || {
             let text = handle.render();
             async move { ([(header::CONTENT_TYPE, MEDIA_TYPE)], text) }
         };
-        let keep_up = async {
-            loop {
-                self.clock.sleep_until(self.clock.now() + UPKEEP_EVERY).await;
-                upkeep.run_upkeep();
-            }
-        };
-        tokio::select! {
-            ended = axum::serve(self.listener, Router::new().route("/metrics", get(answer))).into_future() => ended,
-            () = keep_up => Ok(()),
-        }
+        Router::new().route("/metrics", get(answer))
     }
 }
 

@@ -51,7 +51,9 @@ impl Desk {
     pub fn command(&self, arguments: &str, env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_notifyhub"));
         command.args(arguments.split_whitespace()).current_dir(self.path()).stdin(Stdio::null());
-        command.env_clear().env("HOME", self.path()).env("PATH", "/usr/bin:/bin").envs(env.iter().copied());
+        command.env_clear().env("HOME", self.path()).env("PATH", "/usr/bin:/bin");
+        // Nobody else's service is asked, and no port is taken, unless a test says so.
+        command.env("NOTIFYHUB__SERVER__LISTEN", "").envs(env.iter().copied());
         command
     }
 

@@ -1,5 +1,6 @@
 //! The promises of the engine and of the command, as stories.
 
+mod api;
 mod cli;
 mod command;
 mod config;

@@ -56,7 +56,7 @@ pub async fn run(count: u64, names: &[String], sink: &Sink, folder: &Folder, mut
 
 fn write_config(path: &Path, names: &[String], urls: &[String], folder: &Path) -> io::Result<()> {
     let mut text = format!(
-        "[store]\npath = {}\n[delivery]\nbackoff = {{ initial = \"50ms\", max = \"2s\", factor = 2.0 }}\n\
+        "[server]\nlisten = \"\"\n[store]\npath = {}\n[delivery]\nbackoff = {{ initial = \"50ms\", max = \"2s\", factor = 2.0 }}\n\
          breaker = {{ recovery_timeout = \"1s\" }}\n",
         json!(folder.join("notifyhub.db"))
     );

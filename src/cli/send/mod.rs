@@ -22,18 +22,17 @@ mod retries;
 mod rows;
 mod when;
 
-use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use notifyhub_platforms::contract::{Format as BodyFormat, Priority};
 
 use self::{delivery::Delivered, rows::Row};
-use super::{Context, Exit, Failure, Format, planes::Planes, progress::Progress};
+use super::{Context, Exit, Failure, Format, listeners::Listeners, planes::Planes, progress::Progress};
 use crate::{
     HubBuilder, UrlTargets,
     clock::{Clock, SystemClock},
     config::{OnUnauthorized, duration},
-    server::MetricsServer,
     store::{MemoryLimits, MemoryStore},
 };
 
@@ -102,7 +101,7 @@ impl SendArgs {
             return queue::queue(context, &loaded, queued.notifications(SystemClock.wall())?);
         }
         let planes = Planes::new(&loaded.config.pool)?;
-        let metrics = planes.block_on(context.metrics_server(&loaded))?;
+        let listeners = planes.block_on(Listeners::bind(&loaded, false))?;
         let builder = planes.block_on(async { HubBuilder::from_sources(&context.sources(), context.registry.clone()) })?;
         let wait = self.wait;
         let batch = self.notifications(SystemClock.wall())?;
@@ -119,7 +118,7 @@ impl SendArgs {
         let hub = planes.block_on(builder.start())?;
         let retries = (one && !context.global.quiet).then(|| hub.subscribe());
         let delivering = delivery::deliver(hub, &context.registry, batch, wait, progress);
-        let Delivered { outcomes, cause } = planes.block_on(answering(metrics, retries::told_while(delivering, retries)))?;
+        let Delivered { outcomes, cause } = planes.block_on(answering(listeners, retries::told_while(delivering, retries)))?;
         let rows: Vec<_> = outcomes.iter().flat_map(|outcome| Row::of_notification(outcome)).collect();
         match print(context, &rows) {
             // Whoever read has enough; how it went is still in the exit code.
@@ -131,18 +130,10 @@ impl SendArgs {
 }
 
 /// Does the work, and answers Prometheus as long as it lasts.
-async fn answering<T>(metrics: Option<MetricsServer>, work: impl Future<Output = T>) -> T {
-    let answer = async {
-        if let Some(server) = metrics
-            && let Err(error) = server.run().await
-        {
-            tracing::error!(%error, "metrics are no longer answered");
-        }
-        std::future::pending::<Infallible>().await
-    };
+async fn answering<T>(listeners: Listeners, work: impl Future<Output = T>) -> T {
     tokio::select! {
         done = work => done,
-        never = answer => match never {},
+        never = listeners.answer(None) => match never {},
     }
 }
 

@@ -13,8 +13,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{Context, Exit, Failure, exit::note, planes::Planes};
-use crate::{Hub, HubBuilder, config::duration, server::MetricsServer};
+use super::{Context, Exit, Failure, exit::note, listeners::Listeners, planes::Planes};
+use crate::{Hub, HubBuilder, config::duration};
 
 /// How often it is looked whether the store or too many threads have failed for good.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -51,7 +51,7 @@ impl Serve {
         let planes = Planes::new(&loaded.config.pool)?;
         planes.block_on(async {
             let mut signals = Signals::new()?;
-            let metrics = context.metrics_server(&loaded).await?;
+            let listeners = Listeners::bind(&loaded, true).await?;
             let builder = HubBuilder::from_sources(&context.sources(), context.registry.clone())?;
             let hub = builder.delivery_runtime(planes.delivery()).start().await?;
             let cause = tokio::select! {
@@ -59,7 +59,7 @@ impl Serve {
                 () = signals.next() => Cause::Told,
                 cause = failed(&hub) => cause,
                 cause = self.work(&hub) => cause,
-                cause = answer(metrics) => cause,
+                never = listeners.answer(Some(hub.clone())) => match never {},
             };
             self.end(hub, cause, &mut signals).await
         })
@@ -130,16 +130,6 @@ async fn failed(hub: &Hub) -> Cause {
             return Cause::Exhausted(health.reasons.join("; "));
         }
     }
-}
-
-/// Answers Prometheus, if it is to be answered, for as long as it can.
-async fn answer(metrics: Option<MetricsServer>) -> Cause {
-    if let Some(server) = metrics
-        && let Err(error) = server.run().await
-    {
-        tracing::error!(%error, "metrics are no longer answered");
-    }
-    std::future::pending().await
 }
 
 /// What asks a service to stop.

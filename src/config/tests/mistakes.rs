@@ -48,16 +48,18 @@ fn every_mistake_is_reported_with_its_place_and_the_way_out() {
 fn keys_of_the_pool_that_do_not_fit_each_other_are_mistakes() {
     let text = "[pool]\nmin_workers = 5\nmax_workers = 4\nscale_down_load = 0.8\npin_cores = [-1]\n\
                 [[pool.affinity]]\nworkers = 1\nplatforms = [\"opps\"]\n\
-                [platforms.ops]\ntype = \"bell\"\nurl = \"x\"\n[telemetry]\nprometheus_listen = \"9464\"\n";
+                [platforms.ops]\ntype = \"bell\"\nurl = \"x\"\n[telemetry]\nprometheus_listen = \"9464\"\n\
+                [server]\nlisten = \"0.0.0.0:8420\"\n";
     let listen = "a.toml:13:21: `telemetry.prometheus_listen`: found the text \"9464\", expected an address with a port such as \"127.0.0.1:9464\", or \"\"";
     let core = "a.toml:5:14: `pool.pin_cores[0]`: found the number -1, expected a whole number from 0 to 4095";
-    assert_eq!(given(&[text], &[]).mistakes(), [core, listen]);
+    let server = "a.toml:15:10: `server.listen`: found the text \"0.0.0.0:8420\", expected an address of this machine alone with a port, such as \"127.0.0.1:8420\", or \"\"";
+    assert_eq!(given(&[text], &[]).mistakes(), [core, listen, server]);
     let expected = [
         "a.toml:3:1: `pool.max_workers` is 4, expected at least min_workers, which is 5, or 0",
         "a.toml:4:1: `pool.scale_down_load` is 0.8, expected less than target_load, which is 0.7",
         "a.toml:5:8: `pool.affinity`: unknown platform `opps`, did you mean `ops`?",
     ];
-    let text = text.replace("pin_cores = [-1]\n", "").replace("9464", "");
+    let text = text.replace("pin_cores = [-1]\n", "").replace("9464", "").replace("0.0.0.0", "127.0.0.1");
     assert_eq!(given(&[&text], &[]).mistakes(), expected);
 }
 
