@@ -72,7 +72,8 @@ impl Dispatcher {
         let Some((key, held)) = self.ledger.iter().find(|(_, held)| held.lease.task.id == task) else {
             let lane = &self.lanes[*self.lane_of.get(lane)?];
             let parked = lane.gate.bar(now, false).map(|bar| parked(bar, now));
-            return Some(Place::Stored { parked, elsewhere: matches!(lane.owner, Owner::Elsewhere(_)) });
+            let elsewhere = matches!(lane.owner, Owner::Elsewhere(_));
+            return Some(Place::Stored { held: lane.queue.len(), parked, elsewhere });
         };
         if let Some((worker, _)) = held.with {
             return Some(Place::UnderWay { worker: worker.slot, since: now.saturating_duration_since(held.since) });
@@ -115,6 +116,8 @@ impl Dispatcher {
 pub enum Place {
     /// It is not held here, but its lane is known.
     Stored {
+        /// With so many waiting here.
+        held: usize,
         /// Which is kept from sending by this.
         parked: Option<Parked>,
         /// Whether another node keeps its limit, and sends to it.

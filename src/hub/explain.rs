@@ -12,6 +12,9 @@ use crate::{
     telemetry::{Parked, ParkedBy},
 };
 
+/// Tasks before one that are counted at most.
+const COUNTED_MAX: usize = 10_000;
+
 impl Hub {
     /// What happened to a task, and what it waits for now, in plain words; `None` if it is not known (any more). What other nodes
     /// of a shared store do with it is not known here.
@@ -30,14 +33,21 @@ impl Hub {
 
     /// The same, of one that was looked up.
     pub(crate) async fn explained(&self, listed: &ListedTask) -> String {
-        let place = async {
-            let (answer, place) = oneshot::channel();
-            // Where nothing is delivered nobody answers, and it is nowhere but in the store.
-            self.inner.commands.send(Command::Place(listed.outcome.task, self.lane_of(listed)?, answer)).await.ok()?;
-            place.await.ok().flatten()
-        };
-        let place = if listed.outcome.state.is_final() { None } else { place.await };
-        explained(listed, place.as_ref(), self.inner.clock.wall())
+        let (state, task) = (listed.outcome.state, listed.outcome.task);
+        let place = if state.is_final() { None } else { self.place(listed).await };
+        let mut before = None;
+        if state == TaskState::Waiting && matches!(place, None | Some(Place::Stored { .. })) {
+            // How many there are is not worth an error.
+            before = self.inner.store.waiting_before(task, COUNTED_MAX).await.ok().flatten();
+        }
+        explained(listed, place.as_ref(), before, self.inner.clock.wall())
+    }
+
+    async fn place(&self, listed: &ListedTask) -> Option<Place> {
+        let (answer, place) = oneshot::channel();
+        // Where nothing is delivered nobody answers, and it is nowhere but in the store.
+        self.inner.commands.send(Command::Place(listed.outcome.task, self.lane_of(listed)?, answer)).await.ok()?;
+        place.await.ok().flatten()
     }
 
     /// Its lane; none if its platform is not configured (any more).
@@ -50,7 +60,7 @@ impl Hub {
 }
 
 /// One sentence on what happened, and one on what comes next.
-fn explained(listed: &ListedTask, place: Option<&Place>, now: SystemTime) -> String {
+fn explained(listed: &ListedTask, place: Option<&Place>, before: Option<usize>, now: SystemTime) -> String {
     let outcome = &listed.outcome;
     let way = outcome.way().map(|way| format!("{way}, now by {}; ", outcome.target())).unwrap_or_default();
     let tries = match outcome.attempts.last() {
@@ -68,12 +78,13 @@ fn explained(listed: &ListedTask, place: Option<&Place>, now: SystemTime) -> Str
         TaskState::Dead => format!("dead: {}", outcome.reason()),
         TaskState::Expired => "it expired before it could be delivered".to_owned(),
         TaskState::Cancelled => "somebody cancelled it".to_owned(),
-        _ => waits(listed, place, now),
+        _ => waits(listed, place, before, now),
     };
     format!("{way}{tries}; {next}")
 }
 
-fn waits(listed: &ListedTask, place: Option<&Place>, now: SystemTime) -> String {
+/// What it waits for; `before` are those before it in the store.
+fn waits(listed: &ListedTask, place: Option<&Place>, before: Option<usize>, now: SystemTime) -> String {
     let due = listed.due.and_then(|due| due.duration_since(now).ok()).filter(|left| !left.is_zero());
     match (place, due) {
         (Some(Place::UnderWay { worker, since }), _) => format!("worker {worker} has had it for {}", span(*since)),
@@ -87,13 +98,21 @@ fn waits(listed: &ListedTask, place: Option<&Place>, now: SystemTime) -> String 
         }
         (_, Some(left)) => format!("waits in the store until its time comes in {}", span(left)),
         (_, None) if listed.outcome.state == TaskState::Leased => "a node has claimed it".to_owned(),
-        (Some(Place::Stored { elsewhere: true, .. }), None) => {
-            format!("waits in the store for the node that keeps the limit of {}", listed.outcome.platform)
+        (stored, None) => {
+            let (held, reason) = match stored {
+                Some(Place::Stored { elsewhere: true, .. }) => {
+                    (0, format!("waits for the node that keeps the limit of {}", listed.outcome.platform))
+                }
+                Some(Place::Stored { held, parked: Some(parked), .. }) => (*held, on(parked, listed.outcome.platform.as_str())),
+                Some(Place::Stored { held, .. }) => (*held, "waits in the store for its turn".to_owned()),
+                _ => (0, "waits in the store for its turn".to_owned()),
+            };
+            match before {
+                Some(COUNTED_MAX..) => format!("{reason}; more than {COUNTED_MAX} before it"),
+                Some(before) => format!("{reason}; {} before it", held + before),
+                None => reason,
+            }
         }
-        (Some(Place::Stored { parked: Some(parked), .. }), None) => {
-            format!("{}; it waits in the store meanwhile", on(parked, listed.outcome.platform.as_str()))
-        }
-        (_, None) => "waits in the store for its turn".to_owned(),
     }
 }
 
@@ -153,34 +172,39 @@ mod tests {
         };
         let lane = LaneKey::whole("ops".parse().expect("a name"));
         let queued = |parked, limit| Place::Queued { lane: lane.clone(), before: 312, parked, limit };
-        let parked = |by| Some(Parked { by, left: Some(Duration::from_millis(400)) });
+        let parked = |by| Some(Parked { by, left: (by != ParkedBy::Paused).then_some(Duration::from_millis(400)) });
         assert_eq!(
-            explained(&listed, Some(&queued(parked(ParkedBy::RateLimit), None)), now),
+            explained(&listed, Some(&queued(parked(ParkedBy::RateLimit), None)), None, now),
             "not tried yet; parked: the rate limit of ops is used up, for 0.4 s more; 312 before it"
         );
         assert_eq!(
-            explained(&listed, Some(&queued(None, Some(16))), now),
+            explained(&listed, Some(&queued(None, Some(16))), None, now),
             "not tried yet; 16 are under way to ops, which is as many as it bears; 312 before it"
         );
-        let stored = |parked, elsewhere| Place::Stored { parked, elsewhere };
-        assert_eq!(
-            explained(&listed, Some(&stored(parked(ParkedBy::Paused), false)), now),
-            "not tried yet; parked: somebody paused ops; it waits in the store meanwhile"
-        );
-        let elsewhere = "not tried yet; waits in the store for the node that keeps the limit of ops";
-        assert_eq!(explained(&listed, Some(&stored(None, true)), now), elsewhere);
-        assert_eq!(explained(&listed, Some(&stored(None, false)), now), "not tried yet; waits in the store for its turn");
+        let stored = |parked, elsewhere| Place::Stored { held: 3, parked, elsewhere };
+        for (place, before, expected) in [
+            (
+                stored(parked(ParkedBy::RateLimit), false),
+                Some(309),
+                "parked: the rate limit of ops is used up, for 0.4 s more; 312 before it",
+            ),
+            (stored(parked(ParkedBy::Paused), false), None, "parked: somebody paused ops"),
+            (stored(None, true), Some(309), "waits for the node that keeps the limit of ops; 309 before it"),
+            (stored(None, false), Some(10_000), "waits in the store for its turn; more than 10000 before it"),
+        ] {
+            assert_eq!(explained(&listed, Some(&place), before, now), format!("not tried yet; {expected}"));
+        }
         listed.outcome.attempts = vec![attempt(3, Err(SendError::unavailable("down").with_code("503")))];
         listed.due = Some(now + Duration::from_secs(200));
         assert_eq!(
-            explained(&listed, None, now),
+            explained(&listed, None, None, now),
             "tried 3 times, the last time in vain: unavailable (503): down; waits in the store until its time comes in 3 min"
         );
         listed.outcome.state = TaskState::Delivered;
         listed.outcome.attempts.push(attempt(4, Ok(notifyhub_platforms::contract::Receipt::accepted())));
-        assert_eq!(explained(&listed, None, now), "tried 4 times, and delivered");
+        assert_eq!(explained(&listed, None, None, now), "tried 4 times, and delivered");
         listed.outcome.state = TaskState::Cancelled;
         listed.outcome.attempts.clear();
-        assert_eq!(explained(&listed, None, now), "not tried yet; somebody cancelled it");
+        assert_eq!(explained(&listed, None, None, now), "not tried yet; somebody cancelled it");
     }
 }

@@ -61,7 +61,7 @@ pub use work::{
 
 use crate::{
     clock::Deadline,
-    task::{NotificationId, Outcome, Task},
+    task::{NotificationId, Outcome, Task, TaskId},
 };
 
 /// How long an idempotency key is remembered.
@@ -179,6 +179,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// A page of at most `max` tasks that `filter` means, newest first, from `after` on.
     async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError>;
+
+    /// How many tasks that nobody has claimed go before this one on its lane, counted up to `max`; `None` if it does not wait there:
+    /// claimed, not due, held back by another, ended or unknown.
+    async fn waiting_before(&self, task: TaskId, max: usize) -> Result<Option<usize>, StoreError>;
 
     /// Lets at most `max` of the dead tasks that `filter` means wait again, behind all others, with all their attempts
     /// before them. Returns how many; none when there are none left.

@@ -76,7 +76,7 @@ async fn tasks_show_tells_what_a_task_waits_for_in_the_service_that_has_it() {
     let explained = waits["explained"].as_str().expect("words");
     assert!(
         explained.starts_with("not tried yet; parked: the rate limit of hook is used up, for ")
-            && explained.contains(" min more"),
+            && explained.ends_with(" min more; 0 before it"),
         "{explained}"
     );
 
@@ -100,7 +100,7 @@ async fn tasks_show_tells_what_a_task_waits_for_in_the_service_that_has_it() {
     let after = only(&service.beside(&format!("tasks show {two}")).json()).clone();
     assert_eq!(
         (&after["state"], &after["explained"]),
-        (&"waiting".into(), &"not tried yet; waits in the store for its turn".into())
+        (&"waiting".into(), &"not tried yet; waits in the store for its turn; 0 before it".into())
     );
 }
 

@@ -22,6 +22,12 @@ impl Shelf {
         Ok(Page { tasks, next })
     }
 
+    /// How many tasks go before this one, if it waits on its lane.
+    pub fn waiting_before(&self, task: TaskId, max: usize) -> Option<usize> {
+        let Entry::Open(entry) = self.notifications.get(&task.notification())? else { return None };
+        self.waiting.before(entry.records.get(task.index()? as usize)?, max)
+    }
+
     /// Lets dead tasks wait again, behind all others.
     pub fn requeue(&mut self, filter: &TaskFilter, max: usize, wall: SystemTime) -> usize {
         let dead = self.dead(filter, max);

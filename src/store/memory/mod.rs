@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    task::{NotificationId, Outcome, Task},
+    task::{NotificationId, Outcome, Task, TaskId},
 };
 
 /// What the memory store keeps at most.
@@ -120,6 +120,10 @@ impl Store for MemoryStore {
 
     async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
         self.shelf().list(filter, after, max)
+    }
+
+    async fn waiting_before(&self, task: TaskId, max: usize) -> Result<Option<usize>, StoreError> {
+        Ok(self.shelf().waiting_before(task, max))
     }
 
     async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {

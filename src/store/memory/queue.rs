@@ -95,6 +95,12 @@ impl WaitingTasks {
         }
     }
 
+    /// How many are before it on its lane, up to `max`; `None` if it is not there.
+    pub fn before(&self, record: &Record, max: usize) -> Option<usize> {
+        let queue = self.lanes.get(&record.task.lane)?;
+        queue.contains_key(&record.place).then(|| queue.range(..record.place).take(max).count())
+    }
+
     /// Takes out what has expired or has no more time at its step, wherever it waits, and what has another way than a lane
     /// that is `shut`: nobody needs credit for it.
     pub fn take_ended(&mut self, shut: &[LaneKey], wall: SystemTime) -> Vec<Arc<Task>> {

@@ -21,7 +21,7 @@ use crate::{
         ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Endpoint, Enqueued, Failing, LeaseToken, Limit,
         Owned, Page, Released, Settled, Settlement, Shared, Store, StoreError, Submission, TaskFilter, UrlPlatform,
     },
-    task::{Disposition, NotificationId, Outcome, Task},
+    task::{Disposition, NotificationId, Outcome, Task, TaskId},
 };
 
 /// Gives claimed tasks back.
@@ -187,6 +187,11 @@ impl Store for PostgresStore {
     async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
         let page: Result<Page, Failure> = retrying!(&self.core, |client| list::page(client, filter, after, max).await);
         page.map_err(Failure::told)
+    }
+
+    async fn waiting_before(&self, task: TaskId, max: usize) -> Result<Option<usize>, StoreError> {
+        let before: Result<_, Failure> = retrying!(&self.core, |client| list::waiting_before(client, task, max).await);
+        before.map_err(Failure::told)
     }
 
     async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {

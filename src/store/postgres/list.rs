@@ -14,7 +14,7 @@ use crate::{
         Cursor, ListedTask, Page, StoreError, TaskFilter,
         codec::{moment, nanos, shared},
     },
-    task::{CorrelationId, TaskState},
+    task::{CorrelationId, TaskId, TaskState},
 };
 
 static PAGE: LazyLock<String> = LazyLock::new(|| {
@@ -49,6 +49,22 @@ pub async fn page(client: &Client, filter: &TaskFilter, after: Option<&Cursor>, 
     let found = find(client, filter, after, max).await?;
     let next = found.last().filter(|_| found.len() == max).map(|(id, place, _)| Cursor(format!("{id}/{place}").into()));
     Ok(Page { tasks: found.into_iter().map(|(_, _, task)| task).collect(), next })
+}
+
+const BEFORE: &str = "\
+SELECT (SELECT count(*) FROM (\
+  SELECT FROM notifyhub.task q WHERE q.state = 2 AND q.lane = t.lane \
+  AND (q.rank, q.notification, q.place) < (t.rank, t.notification, t.place) LIMIT $3) x) \
+FROM notifyhub.task t WHERE t.notification = $1 AND t.place = $2 AND t.state = 2";
+
+/// How many tasks that nobody has claimed go before this one, up to `max`, if it waits on its lane.
+pub async fn waiting_before(client: &Client, task: TaskId, max: usize) -> Result<Option<usize>, Failure> {
+    let place = task.index().and_then(|index| i32::try_from(index).ok()).unwrap_or(-1);
+    let (id, max) = (uuid(task.notification()), i64::try_from(max).unwrap_or(i64::MAX));
+    let parameters = [(&id as _, Type::UUID), (&place as _, Type::INT4), (&max as _, Type::INT8)];
+    let rows = client.query_typed(BEFORE, &parameters).await?;
+    let count: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?;
+    Ok(count.and_then(|count| usize::try_from(count).ok()))
 }
 
 fn place_of(cursor: &Cursor) -> Result<(Uuid, i32), StoreError> {

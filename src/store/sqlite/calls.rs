@@ -1,15 +1,11 @@
 //! The calls of the store: each becomes work for the writer, but for lists, which are read apart.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, PoisonError},
-};
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 
 use super::{
     SqliteStore,
-    failure::Failure,
     list::{self, List},
 };
 use crate::{
@@ -18,7 +14,7 @@ use crate::{
         ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Endpoint, Enqueued, Failing, LeaseToken, Page,
         Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter, UrlPlatform,
     },
-    task::{NotificationId, Outcome, Task},
+    task::{NotificationId, Outcome, Task, TaskId},
 };
 
 #[async_trait]
@@ -96,11 +92,14 @@ impl Store for SqliteStore {
     async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
         let after = after.map(|cursor| cursor.0.parse::<i64>()).transpose();
         let after = after.map_err(|_| StoreError::Cursor)?;
-        let claimed: HashSet<i64> = self.call(|session| Ok(session.book.claimed().map(|leased| leased.seq).collect())).await?;
         let (filter, path) = (filter.clone(), self.options.path.clone());
-        let read = move || list::page(&path, &List { filter: &filter, after, max, claimed: &claimed });
-        let read = tokio::task::spawn_blocking(read).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        read.map_err(Failure::told)
+        let read = move |claimed: &_| list::page(&path, &List { filter: &filter, after, max, claimed });
+        self.read_apart(read).await
+    }
+
+    async fn waiting_before(&self, task: TaskId, max: usize) -> Result<Option<usize>, StoreError> {
+        let path = self.options.path.clone();
+        self.read_apart(move |claimed: &_| list::waiting_before(&path, task, max, claimed)).await
     }
 
     async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {

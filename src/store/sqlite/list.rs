@@ -32,11 +32,35 @@ pub struct List<'a> {
 
 /// Reads a page from the file.
 pub fn page(path: &Path, list: &List<'_>) -> Result<Page, Failure> {
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    db.execute_batch("PRAGMA busy_timeout = 5000")?;
+    let db = read_only(path)?;
     let found = find(&db, &read_lanes(&db)?, list)?;
     let next = found.last().filter(|_| found.len() == list.max).map(|(seq, _)| Cursor(seq.to_string().into()));
     Ok(Page { tasks: found.into_iter().map(|(_, task)| task).collect(), next })
+}
+
+/// How many tasks that are not claimed go before this one, up to `max`, if it waits on its lane.
+pub fn waiting_before(path: &Path, task: TaskId, max: usize, claimed: &HashSet<i64>) -> Result<Option<usize>, Failure> {
+    let db = read_only(path)?;
+    let Some(seq) = numbers(&db, &[task])?.pop().filter(|seq| !claimed.contains(seq)) else { return Ok(None) };
+    let place = "SELECT lane, rank FROM task WHERE seq = ?1 AND state = 2";
+    let place = db.query_row(place, [seq], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((lane, rank)): Option<(i64, i64)> = place else { return Ok(None) };
+    let before = "SELECT seq FROM task WHERE state = 2 AND lane = ?1 AND (rank, seq) < (?2, ?3) ORDER BY rank, seq";
+    let mut before = db.prepare(before)?;
+    let mut rows = before.query([lane, rank, seq])?;
+    let mut count = 0;
+    while count < max
+        && let Some(row) = rows.next()?
+    {
+        count += usize::from(!claimed.contains(&row.get(0)?));
+    }
+    Ok(Some(count))
+}
+
+fn read_only(path: &Path) -> Result<Connection, Failure> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.execute_batch("PRAGMA busy_timeout = 5000")?;
+    Ok(db)
 }
 
 /// The tasks that are meant, with their numbers, newest first.

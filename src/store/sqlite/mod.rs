@@ -49,6 +49,7 @@ mod steps;
 mod writer;
 
 use std::{
+    collections::HashSet,
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -192,6 +193,16 @@ impl SqliteStore {
         let call = Box::new(Returning { work, value: None, reply, together });
         calls.send(call).await.map_err(|_| StoreError::Closed)?;
         answered.await.ok_or(StoreError::Closed)?
+    }
+
+    /// Reads the file beside the writer, told which tasks are claimed at this moment.
+    async fn read_apart<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&HashSet<i64>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let claimed: HashSet<i64> = self.call(|session| Ok(session.book.claimed().map(|leased| leased.seq).collect())).await?;
+        let read = tokio::task::spawn_blocking(move || read(&claimed)).await;
+        read.map_err(|error| StoreError::Unavailable(error.to_string()))?.map_err(Failure::told)
     }
 }
 

@@ -12,7 +12,7 @@ use notifyhub::{
         ArrivalSender, Cancelled, Claimed, Credits, Cursor, Endpoint, Enqueued, Failing, LeaseToken, MemoryLimits, MemoryStore,
         Page, Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter,
     },
-    task::Task,
+    task::{Task, TaskId},
 };
 use tokio::sync::watch;
 
@@ -161,6 +161,10 @@ impl Store for GatedStore {
 
     async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
         self.store.list(filter, after, max).await
+    }
+
+    async fn waiting_before(&self, task: TaskId, max: usize) -> Result<Option<usize>, StoreError> {
+        self.store.waiting_before(task, max).await
     }
 
     async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {

@@ -11,7 +11,7 @@ use notifyhub::{
         ArrivalSender, Cancelled, Claimed, Credits, Cursor, Endpoint, Enqueued, Failing, LeaseToken, Page, Released, Settled,
         Settlement, SqliteStore, Store, StoreError, Submission, TaskFilter,
     },
-    task::Task,
+    task::{Task, TaskId},
 };
 
 use super::{
@@ -175,6 +175,10 @@ impl Store for FaultyStore {
 
     async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError> {
         self.store.list(filter, after, max).await
+    }
+
+    async fn waiting_before(&self, task: TaskId, max: usize) -> Result<Option<usize>, StoreError> {
+        self.store.waiting_before(task, max).await
     }
 
     async fn requeue(&self, filter: &TaskFilter, max: usize) -> Result<usize, StoreError> {

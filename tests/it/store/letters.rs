@@ -8,7 +8,7 @@ use notifyhub::{
     task::{DeadReason, Disposition, Task},
 };
 
-use super::stand::{Limits, Stand, WHILE, assert_same, claimed_tasks, on_every_store};
+use super::stand::{Limits, Stand, WHILE, assert_same, claimed_tasks, credits, on_every_store};
 
 /// A notification whose only task died.
 async fn dead(stand: &Stand, lane: &str) -> Arc<Task> {
@@ -49,6 +49,36 @@ async fn a_list_is_read_page_by_page_newest_first_and_misses_nothing() {
             assert_eq!(ids(&list(stand, &TaskFilter::default(), page).await), expected);
         }
         assert_eq!(stand.store.list(&TaskFilter::default(), Some(&Cursor("x".into())), 1).await, Err(StoreError::Cursor));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_goes_before_a_task_on_its_lane_is_counted_up_to_a_bound() {
+    on_every_store(Limits::default(), async |stand| {
+        let mut tasks = Vec::new();
+        for _ in 0..6 {
+            stand.clock.advance(WHILE);
+            tasks.extend(stand.put(&["a", "b"]).await.iter().cloned());
+        }
+        let later = stand.put_due(&["a"], Some(stand.moment(WHILE))).await[0].id;
+        let before = async |task, max| stand.store.waiting_before(task, max).await.expect("counts");
+        let of =
+            |lane: &str| tasks.iter().filter(|task| task.lane.platform.as_str() == lane).map(|task| task.id).collect::<Vec<_>>();
+        let (a, b) = (of("a"), of("b"));
+        for (index, id) in a.iter().enumerate() {
+            assert_eq!(before(*id, 100).await, Some(index));
+        }
+        assert_eq!(before(a[5], 3).await, Some(3), "no further than that");
+        assert_eq!(
+            (before(later, 100).await, before(a[0].notification().task(7), 100).await),
+            (None, None),
+            "not due, and unknown"
+        );
+        let claimed = stand.claim(credits(100, &[("a", 2)], 0)).await.leases;
+        assert_eq!(claimed.len(), 2);
+        assert_eq!((before(a[1], 100).await, before(a[2], 100).await, before(a[5], 100).await), (None, Some(0), Some(3)));
+        assert_eq!(before(b[5], 100).await, Some(5), "another lane's are its own");
     })
     .await;
 }
