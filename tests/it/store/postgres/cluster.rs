@@ -215,3 +215,28 @@ async fn what_is_in_a_database_is_queued_seen_cancelled_and_requeued_while_it_is
     cluster.server.received(2).await;
     assert_eq!(cluster.desk.run("dead drop --all").code, 1, "there is nothing left");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_show_beside_a_node_tells_what_that_node_knows() {
+    let cluster = Cluster::new("rate_limit = \"1/h\"").await;
+    cluster.hub.send_all((0..40).map(|_| Notification::text("x").to("hook"))).await.expect("accepted");
+    let page = cluster.hub.tasks(&Default::default(), None, 1).await.expect("read");
+    let last = page.tasks[0].outcome.task;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").to_string();
+    let env = [("NOTIFYHUB__SERVER__LISTEN", free.as_str())];
+    let show = || {
+        let shown = cluster.desk.run_with(&format!("tasks show {last}"), &env).json();
+        shown[0]["explained"].as_str().expect("words").to_owned()
+    };
+    assert_eq!(show(), "not tried yet; waits in the store for its turn; 39 before it", "no node runs");
+    let mut command = Command::from(cluster.desk.command("serve --quiet --grace 5s", &env));
+    let node = command.stdout(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true).spawn().expect("the command starts");
+    cluster.server.received(1).await;
+    let told = async {
+        while !(show().contains("parked: the rate limit of hook is used up") && show().ends_with("; 38 before it")) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), told).await.unwrap_or_else(|_| panic!("{}", show()));
+    drop(node);
+}
