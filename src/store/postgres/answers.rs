@@ -29,6 +29,7 @@ pub async fn answers(client: &Client, settlements: &[Settlement], done: &Done) -
         answers.push(match gone.get(&(uuid(settlement.task.head.id), place(&settlement.task))) {
             Some(one) if one.is_last() => Some((finished(client, settlement, one).await?, Some(one.state))),
             Some(one) => Some((Settled::Applied, Some(one.state))),
+            None if done.kept.contains(&token) => Some((Settled::Kept, None)),
             None if done.retried.contains(&token) => Some((Settled::Applied, None)),
             None if done.before.contains(&token) => {
                 let outcome = find(client, settlement.task.head.id).await?;
@@ -52,6 +53,10 @@ pub fn note(core: &Core, settlements: &[Settlement], answers: Vec<Answer>) -> Ve
             settled.push(Settled::Stale);
             continue;
         };
+        if answer == Settled::Kept {
+            settled.push(answer);
+            continue;
+        }
         // One that ran alone lets the next one go.
         rings |= book.end(settlement.token);
         match (ended, settlement.disposition) {

@@ -14,10 +14,18 @@ use tokio_postgres::{
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 
-use super::{begin::BEGIN, claim, enqueue::ACCEPT, failure::Failure, finals::END, release::RELEASE, settle::RETRY};
+use super::{
+    begin::BEGIN,
+    claim,
+    enqueue::ACCEPT,
+    failure::Failure,
+    finals::END,
+    release::RELEASE,
+    settle::{KEEP, RETRY},
+};
 
 /// All of them.
-static ALL: [&LazyLock<Routine>; 7] = [&ACCEPT, &END, &RETRY, &BEGIN, &RELEASE, &claim::LANES, &claim::CLAIM];
+static ALL: [&LazyLock<Routine>; 8] = [&ACCEPT, &END, &RETRY, &KEEP, &BEGIN, &RELEASE, &claim::LANES, &claim::CLAIM];
 
 /// How they are planned: once, each row found by its key. What is empty when they are planned is not so for long.
 const PLANNING: &str = "SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off \

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     failpoint::failpoint,
-    store::{LeaseToken, Settlement, codec, history},
+    store::{Lease, LeaseToken, Settlement, codec, history},
     task::{Disposition, TaskState},
 };
 
@@ -48,6 +48,25 @@ pub static RETRY: LazyLock<Routine> = LazyLock::new(|| {
     )
 });
 
+/// An attempt after which the claim goes on. Done twice, by a try whose answer was lost, it changes nothing more.
+pub static KEEP: LazyLock<Routine> = LazyLock::new(|| {
+    let sql = format!(
+        "UPDATE notifyhub.task t SET counted = s.counted, tries = s.tries, crashes = 0, started = false, \
+           attempts = CASE WHEN t.tries < s.tries THEN {} ELSE t.attempts END \
+         FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::int[], $5::int[], $6::text[]) \
+           AS s(notification, place, token, counted, tries, attempt) \
+         WHERE t.notification = s.notification AND t.place = s.place AND t.state = 3 AND t.token = s.token AND NOT t.cancelled \
+         RETURNING t.token",
+        attempts()
+    );
+    Routine::statement(
+        "keep",
+        &[Type::UUID_ARRAY, Type::INT4_ARRAY, Type::INT8_ARRAY, Type::INT4_ARRAY, Type::INT4_ARRAY, Type::TEXT_ARRAY],
+        &[Type::INT8],
+        &sql,
+    )
+});
+
 /// Claims that were settled before: by a try whose answer was lost.
 const SETTLED: &str = "\
 SELECT s.token FROM unnest($1::uuid[], $2::int[], $3::bigint[]) AS s(notification, place, token) \
@@ -62,15 +81,32 @@ pub struct Done {
     pub gone: Vec<Gone>,
     /// Claims whose tasks wait for another attempt, or for their next step.
     pub retried: Vec<i64>,
+    /// Claims that go on.
+    pub kept: Vec<i64>,
     /// Claims that were settled before.
     pub before: Vec<i64>,
+}
+
+impl Done {
+    /// Whether a task is tried again, or goes another way.
+    fn goes_on(&self, token: LeaseToken) -> bool {
+        let token = token_column(token);
+        self.retried.contains(&token) || self.kept.contains(&token)
+    }
 }
 
 /// Writes what became of claimed tasks, in one transaction.
 pub async fn settle(core: &Core, client: &Client, settlements: &[Settlement]) -> Result<Done, Failure> {
     let mut done = Done::default();
-    let retries: Vec<&Settlement> =
-        settlements.iter().filter(|one| matches!(one.disposition, Disposition::Retry { .. })).collect();
+    let alone = core.book().alone;
+    // One that runs alone lets the next one go while it waits.
+    let is_kept = |one: &&Settlement| one.keeps.is_some() && alone != Some(one.token);
+    let retries = settlements.iter().filter(|one| matches!(one.disposition, Disposition::Retry { .. }));
+    let (kept, retries): (Vec<_>, Vec<_>) = retries.partition(is_kept);
+    if !kept.is_empty() {
+        done.kept = keep(client, &kept).await?;
+        failpoint!("retry.in_tx");
+    }
     if !retries.is_empty() {
         done.retried = retry(client, &retries).await?;
         failpoint!("retry.in_tx");
@@ -82,9 +118,7 @@ pub async fn settle(core: &Core, client: &Client, settlements: &[Settlement]) ->
     let mut finals = Vec::new();
     for settlement in settlements {
         let (state, dead) = match settlement.disposition {
-            Disposition::Retry { .. } | Disposition::NextStep(_) if done.retried.contains(&token_column(settlement.token)) => {
-                continue;
-            }
+            Disposition::Retry { .. } | Disposition::NextStep(_) if done.goes_on(settlement.token) => continue,
             // It was cancelled meanwhile, or the claim is stale.
             Disposition::Retry { .. } | Disposition::NextStep(_) => (TaskState::Cancelled, None),
             Disposition::Dead(reason) => (TaskState::Dead, Some(reason)),
@@ -119,6 +153,18 @@ async fn retry(client: &Client, retries: &[&Settlement]) -> Result<Vec<i64>, Fai
     }
     let (notifications, places, tokens) = claims;
     let rows = RETRY.query(client, &[&notifications, &places, &tokens, &due, &counts, &tried, &attempts]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+async fn keep(client: &Client, kept: &[&Settlement]) -> Result<Vec<i64>, Failure> {
+    let (notifications, places, tokens) = claims(kept.iter().map(|one| (one.token, &*one.task)));
+    let number = |of: fn(&Lease) -> u32| {
+        let numbers = kept.iter().filter_map(|one| one.keeps.as_ref()).map(of);
+        numbers.map(|number| i32::try_from(number).unwrap_or(i32::MAX)).collect::<Vec<_>>()
+    };
+    let (counted, tries) = (number(|lease| lease.counted), number(|lease| lease.tries));
+    let attempts: Vec<String> = kept.iter().map(|one| history::attempt(one)).collect();
+    let rows = KEEP.query(client, &[&notifications, &places, &tokens, &counted, &tries, &attempts]).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 

@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use super::{
-    super::stand::{Stand, assert_same, claimed_tasks},
+    super::{
+        settle::keeping,
+        stand::{Stand, assert_same, claimed_tasks},
+    },
     server::Database,
     trouble::stand_on,
 };
@@ -132,6 +135,20 @@ async fn an_answer_that_is_lost_changes_nothing_whatever_was_asked() {
     assert_eq!((outcome.targets[0].state, outcome.targets[0].attempts.len()), (TaskState::Delivered, 1));
     let counts = stand.store.counts();
     assert_eq!((counts.delivered, counts.stale, counts.waiting, counts.leased), (1, 0, 0, 0));
+}
+
+#[tokio::test]
+async fn an_attempt_whose_answer_is_lost_is_recorded_once_and_its_claim_goes_on() {
+    let (_database, proxy, stand) = stand_behind_a_proxy().await;
+    let task = stand.put(&["a"]).await[0].clone();
+    let lease = stand.claim_all().await.remove(0);
+    proxy.drop_next(&["COMMIT"], 0);
+    let settled = stand.store.settle(&keeping(&stand, &lease)).await.expect("settles").remove(0);
+    assert!(proxy.has_dropped(), "the answer to settling was lost");
+    assert_eq!(settled, Settled::Kept);
+    assert_eq!(stand.find(&task).await.expect("known").targets[0].attempts.len(), 1);
+    let Settled::Finished(outcome) = stand.settle(&lease, Disposition::Delivered).await else { unreachable!("it is the last") };
+    assert_eq!((outcome.targets[0].state, outcome.targets[0].attempts.len()), (TaskState::Delivered, 2));
 }
 
 #[tokio::test]
