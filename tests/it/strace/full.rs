@@ -24,7 +24,7 @@ impl Service {
         let inner = desk.command("serve --quiet --grace 5s --from -", &[]);
         let program = inner.get_program().to_str().expect("a plain name").to_owned();
         let mut command = Command::new(wrapper);
-        command.args(wrapped(program)).current_dir(desk.path()).env_clear();
+        command.args(wrapped(program)).current_dir(desk.path()).env_clear().env("NOTIFYHUB__SERVER__LISTEN", "");
         command.env("HOME", desk.path()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("installed by ./test");

@@ -45,7 +45,12 @@ pub async fn record_lines(durability: &str, url: &str, lines: Vec<Value>) -> Vec
     let calls = "trace=pwrite64,write,fsync,fdatasync,ftruncate,rename,unlink";
     // The traced program is our child, so that it is what we kill.
     command.args(["-D", "-f", "-y", "-xx", "-s", "100000", "-o", "trace", "-e", calls]);
-    command.arg(inner.get_program()).args(inner.get_args()).current_dir(desk.path()).env_clear();
+    command
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .current_dir(desk.path())
+        .env_clear()
+        .env("NOTIFYHUB__SERVER__LISTEN", "");
     command.env("HOME", desk.path()).env("PATH", "/usr/bin:/bin");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
     let mut child = command.spawn().expect("strace is installed by ./test");
