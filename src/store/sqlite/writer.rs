@@ -1,6 +1,12 @@
 //! The one thread that writes: it takes in what is asked, does it in groups, and answers when the group is on disk.
 //!
 //! While one group is being synced the next one gathers: alone, a call costs one sync; among many, a part of one.
+//!
+//! # Why does it wait for the disk itself?
+//!
+//! A second thread could sync while the next group is worked on. Groups are smaller then, for less gathers while nobody waits, and
+//! each costs its pages, its sync and a switch of threads: with 64 callers on two cores a delivery took 30 % more processor
+//! time that way, and a tenth fewer were delivered.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
