@@ -2,16 +2,29 @@
 //!
 //! A lane that is asked to slow down rests as long as it was told. If it is asked again, what was let through in between is
 //! taken for the rate, and from then on its sends are spaced out accordingly. The rate then grows along a cubic curve, as
-//! CUBIC (RFC 9438) grows a window: fast at first, hardly at all near the rate of the last refusal, and ever faster beyond it. A
-//! platform whose limit stays refuses one send every half a minute; one whose limit is lifted is found out within minutes.
+//! CUBIC (RFC 9438) grows a window: fast at first, hardly at all a little below the rate of the last refusal, where a stall on the way
+//! that sends several into one second does no harm, and ever faster beyond it. A platform whose limit stays refuses one send
+//! a minute; one whose limit is lifted is found out within minutes.
 
 use std::time::{Duration, Instant};
 
 /// The rate after a refusal, below the rate that was refused.
 const STEP_BACK: f64 = 0.06;
 
-/// Time until the refused rate is reached again, once the limit is known well.
-const PLATEAU: Duration = Duration::from_secs(20);
+/// Where the rate stays longest, below the rate that was refused.
+const HOLD_BELOW: f64 = 0.025;
+
+/// How fast it grows after that: by so much within another plateau.
+const BEYOND: f64 = 0.2;
+
+/// What was borne for so long is no more than is let through: it was refused because something stalled.
+const BORNE: Duration = Duration::from_secs(5);
+
+/// The rate that was refused is taken for so much lower then.
+const DOUBT: f64 = 0.01;
+
+/// Time until the curve is level, once the limit is known well.
+const PLATEAU: Duration = Duration::from_secs(30);
 
 /// The same after the first guess, which may be far too low. It doubles with every refusal.
 const FIRST_PLATEAU: Duration = Duration::from_secs(3);
@@ -45,13 +58,15 @@ struct Learned {
 }
 
 impl Learned {
-    /// How far along the curve it is: 1 is where it was refused.
+    /// How far along the curve it is: 1 is where that is level.
     fn plateaus(&self) -> f64 {
         self.active.as_secs_f64() / self.plateau.as_secs_f64()
     }
 
     fn rate(&self) -> f64 {
-        self.refused * (1.0 + STEP_BACK * (self.plateaus() - 1.0).powi(3))
+        let from_level = self.plateaus() - 1.0;
+        let steepness = if from_level < 0.0 { STEP_BACK - HOLD_BELOW } else { BEYOND };
+        self.refused * (1.0 - HOLD_BELOW + steepness * from_level.powi(3))
     }
 
     fn interval(&self) -> Duration {
@@ -105,7 +120,8 @@ impl Pace {
         }
         let before = self.last.replace((now, 0));
         if let Some(learned) = &mut self.learned {
-            learned.refused = learned.rate();
+            let doubted = if learned.active >= BORNE { learned.refused * (1.0 - DOUBT) } else { 0.0 };
+            learned.refused = learned.rate().max(doubted);
             learned.plateau = (learned.plateau * 2).min(PLATEAU);
             (learned.active, learned.next) = (Duration::ZERO, now);
             return;
@@ -199,6 +215,35 @@ mod tests {
         assert_eq!(pace.rate(), None);
         pace.refused(start + 2 * APART, start + 2 * APART);
         assert_eq!(pace.rate(), None, "an hour later is another story");
+    }
+
+    #[test]
+    fn refusals_now_and_then_do_not_push_a_rate_down_that_was_borne() {
+        let (mut pace, mut now) = (Pace::new(), SystemClock.now());
+        pace.refused(now, now);
+        (0..50).for_each(|_| pace.passed(1));
+        now += Duration::from_secs(1);
+        pace.refused(now, now);
+        let mut least = f64::INFINITY;
+        // The first few, as its limit is found, make it sure of what it knows.
+        for (refusal, seconds) in [3, 6, 12, 24].into_iter().chain([8; 10]).enumerate() {
+            let until = now + Duration::from_secs(seconds);
+            while now < until {
+                now = pace.wait(now).unwrap_or(now + Duration::from_millis(1));
+                pace.take(1, now);
+            }
+            if refusal >= 4 {
+                least = least.min(pace.rate().expect("it is spaced out"));
+            }
+            pace.refused(now, now);
+        }
+        assert!(least >= 40.0, "{least}");
+        let before = pace.rate().expect("it is spaced out");
+        for _ in 0..10 {
+            now += Duration::from_secs(1);
+            pace.refused(now, now);
+        }
+        assert!(pace.rate().is_some_and(|rate| rate < 0.6 * before), "a limit that has fallen refuses again and again");
     }
 
     #[test]
