@@ -1,5 +1,7 @@
 //! Taking tasks in, each to its lane, and taking them out again unsent.
 
+use std::time::Instant;
+
 use super::{
     dispatcher::Dispatcher,
     lane::Lane,
@@ -7,7 +9,7 @@ use super::{
 };
 use crate::{
     policy::{Windows, gone},
-    store::{Lease, Settlement},
+    store::{Lease, Limit, Settlement},
     task::{Disposition, StepReason, TaskId},
 };
 
@@ -57,9 +59,13 @@ impl Dispatcher {
         }
         let tally = self.board.platform(&key.platform);
         let index = self.lanes.insert(Lane::new(key.clone(), entry.clone(), tally, self.config.batch_size, self.clock.clone()));
+        let account = directory.accounts.get(&*entry.delivery.account).map(Vec::as_slice).unwrap_or_default();
+        let limit = limit_of(key, &entry.delivery, account);
         if self.shared.is_some() {
-            let account = directory.accounts.get(&*entry.delivery.account).map(Vec::as_slice).unwrap_or_default();
-            self.lanes[index].limit = limit_of(key, &entry.delivery, account);
+            self.lanes[index].limit = limit;
+        } else if let Some(until) = limit.and_then(|limit| self.counts_until(&limit)) {
+            self.lanes[index].gate.limited_until(until);
+            self.park(index, until);
         }
         self.lanes[index].gate.paused = self.paused.contains(&key.platform);
         if let Some(until) = self.platform_rests.get(&key.platform).copied() {
@@ -68,6 +74,13 @@ impl Dispatcher {
         }
         self.lane_of.insert(key.clone(), index);
         Some(index)
+    }
+
+    /// Until when what the process before this one sent counts against a limit, if it still does.
+    fn counts_until(&self, limit: &Limit) -> Option<Instant> {
+        let ago = self.clock.wall().duration_since(self.settler.desk().store.sent_before()?).unwrap_or_default();
+        let left = limit.looks_back.checked_sub(ago).filter(|left| !left.is_zero())?;
+        self.now.checked_add(left)
     }
 
     /// Ends tasks that somebody cancelled: those that queue at once, those under way after their attempt.

@@ -21,7 +21,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// Wait before a question is asked again that failed.
 const FAILED_WAIT: Duration = Duration::from_secs(1);
 
-/// A limit that changes hands is not waited for longer than this: who counts by the day goes on after a minute.
+/// A limit that changes hands, or that a restart has forgotten, is not waited for longer than this: who counts by the day goes on
+/// after a minute.
 const LOOK_BACK_MAX: Duration = Duration::from_secs(60);
 
 /// The limits that were asked for, by name, and the answers.

@@ -35,7 +35,7 @@ mod work;
 use std::{
     fmt,
     sync::{Arc, atomic::AtomicU64},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -179,6 +179,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// A page of at most `max` tasks that `filter` means, newest first, from `after` on.
     async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError>;
+
+    /// When a process that used the store before this one sent for the last time, at the latest: its rate limits look back to that.
+    /// `None` if none has, or if [`own`](Store::own) tells.
+    fn sent_before(&self) -> Option<SystemTime> {
+        None
+    }
 
     /// How many tasks that nobody has claimed go before this one on its lane, counted up to `max`; `None` if it does not wait there:
     /// claimed, not due, held back by another, ended or unknown.

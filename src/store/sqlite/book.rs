@@ -57,6 +57,10 @@ pub struct Book {
     pub has_chains: bool,
     /// Whether any task may have another way.
     pub has_steps: bool,
+    /// When an attempt was last written down; 0: never.
+    pub sent: i64,
+    /// When an earlier process may have sent for the last time; 0: none has.
+    pub sent_before: i64,
     /// When the next waiting task becomes due or expires, as far as is known; 0 where it must be looked up.
     pub next_wake: i64,
     /// The order within lanes.

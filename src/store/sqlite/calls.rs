@@ -1,6 +1,9 @@
 //! The calls of the store: each becomes work for the writer, but for lists, which are read apart.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::SystemTime,
+};
 
 use async_trait::async_trait;
 
@@ -25,6 +28,10 @@ impl Store for SqliteStore {
 
     fn urls(&self) -> Vec<UrlPlatform> {
         self.urls.clone()
+    }
+
+    fn sent_before(&self) -> Option<SystemTime> {
+        self.sent_before
     }
 
     fn announce_to(&self, arrivals: ArrivalSender) {

@@ -54,7 +54,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     thread::{Builder, JoinHandle},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use rusqlite::Connection;
@@ -102,6 +102,7 @@ impl SqliteOptions {
 pub struct SqliteStore {
     options: SqliteOptions,
     urls: Vec<UrlPlatform>,
+    sent_before: Option<SystemTime>,
     /// `None` once it is being dropped.
     calls: Option<mpsc::Sender<Box<dyn Call>>>,
     shared: Arc<Shared>,
@@ -170,7 +171,8 @@ impl SqliteStore {
         let urls = recover::urls(&db).map_err(|error| cannot(error.into()))?;
         let shared = Arc::new(Shared { counts: Mutex::new(book.counts), ..Shared::default() });
         let (calls, receiver) = mpsc::channel(CALLS_MAX);
-        let store = Self { options, urls, calls: Some(calls), shared, writer: Mutex::new(None) };
+        let sent_before = (book.sent_before > 0).then(|| codec::moment(book.sent_before));
+        let store = Self { options, urls, sent_before, calls: Some(calls), shared, writer: Mutex::new(None) };
         Ok((store, Opened { _owner: owner, db, book }, receiver))
     }
 

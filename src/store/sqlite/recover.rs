@@ -80,15 +80,18 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
     if ambiguous > 0 {
         tracing::warn!(tasks = ambiguous, "the last process ended while it sent {ambiguous} tasks that must not be sent twice");
     }
-    read_book(db)
+    let mut book = read_book(db)?;
+    // Of what was under way nobody knows when it was sent.
+    book.sent_before = if recovered + ambiguous > 0 { now } else { book.sent };
+    Ok(book)
 }
 
 fn read_book(db: &Connection) -> Result<Book, Failure> {
     let mut lanes = read_lanes(db)?;
     lanes.set_all_ready();
     let number = |row: &rusqlite::Row<'_>, index| row.get::<_, i64>(index).map(|count| u64::try_from(count).unwrap_or_default());
-    let columns = "epoch, accepted, waiting, delivered, dead, cancelled, expired, stale";
-    let (epoch, counts) = db.query_row(&format!("SELECT {columns} FROM counts"), [], |row| {
+    let columns = "epoch, accepted, waiting, delivered, dead, cancelled, expired, stale, sent";
+    let (epoch, counts, sent) = db.query_row(&format!("SELECT {columns} FROM counts"), [], |row| {
         let counts = Counts {
             accepted: number(row, 1)?,
             waiting: number(row, 2)?,
@@ -99,7 +102,7 @@ fn read_book(db: &Connection) -> Result<Book, Failure> {
             expired: number(row, 6)?,
             stale: number(row, 7)?,
         };
-        Ok((number(row, 0)?, counts))
+        Ok((number(row, 0)?, counts, row.get(8)?))
     })?;
     let last_seq: Option<i64> = db.query_row("SELECT max(seq) FROM task", [], |row| row.get(0))?;
     let last =
@@ -107,6 +110,7 @@ fn read_book(db: &Connection) -> Result<Book, Failure> {
             row.get::<_, Option<i64>>(0)
         })?;
     let mut book = Book::new(counts, lanes, last_seq.unwrap_or_default(), epoch);
+    book.sent = sent;
     book.has_chains = db.query_row("SELECT EXISTS (SELECT 1 FROM chain)", [], |row| row.get(0))?;
     book.has_steps = db.query_row("SELECT EXISTS (SELECT 1 FROM step)", [], |row| row.get(0))?;
     book.ranks = Ranks::behind(last.unwrap_or_default());

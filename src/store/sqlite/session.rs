@@ -46,7 +46,7 @@ impl<'c> Statements<'c> {
             insert_claim: db.prepare("INSERT INTO claim (batch, tasks) VALUES (?1, ?2)")?,
             delete_claim: db.prepare("DELETE FROM claim WHERE batch = ?1")?,
             write_counts: db.prepare(
-                "UPDATE counts SET accepted = ?1, waiting = ?2, delivered = ?3, dead = ?4, cancelled = ?5, expired = ?6, stale = ?7",
+                "UPDATE counts SET accepted = ?1, waiting = ?2, delivered = ?3, dead = ?4, cancelled = ?5, expired = ?6, stale = ?7, sent = ?8",
             )?,
         })
     }
@@ -122,7 +122,9 @@ impl<'c> Session<'c> {
         }
         let Counts { accepted, waiting, leased, delivered, dead, cancelled, expired, stale } = self.book.counts;
         let counts = [accepted, waiting + leased, delivered, dead, cancelled, expired, stale];
-        self.sql.write_counts.execute(counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX)))?;
+        let [accepted, waiting, delivered, dead, cancelled, expired, stale] =
+            counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        self.sql.write_counts.execute([accepted, waiting, delivered, dead, cancelled, expired, stale, self.book.sent])?;
         self.sql.commit.execute([])?;
         self.book.keep();
         Ok(())

@@ -29,6 +29,9 @@ impl Session<'_> {
             return Ok(Settled::Stale);
         };
         self.end_sending(&leased)?;
+        if settlement.attempt.is_some() {
+            self.book.sent = self.now;
+        }
         // One that runs alone lets the next one go while it waits.
         if let Some(kept) = settlement.keeps.as_ref().filter(|_| !leased.cancelled && leased.state != state::QUARANTINED) {
             self.keep(settlement, &leased, kept)?;

@@ -163,6 +163,10 @@ impl Store for GatedStore {
         self.store.list(filter, after, max).await
     }
 
+    fn sent_before(&self) -> Option<std::time::SystemTime> {
+        self.store.sent_before()
+    }
+
     async fn waiting_before(&self, task: TaskId, max: usize) -> Result<Option<usize>, StoreError> {
         self.store.waiting_before(task, max).await
     }

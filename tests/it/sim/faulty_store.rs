@@ -177,6 +177,10 @@ impl Store for FaultyStore {
         self.store.list(filter, after, max).await
     }
 
+    fn sent_before(&self) -> Option<std::time::SystemTime> {
+        self.store.sent_before()
+    }
+
     async fn waiting_before(&self, task: TaskId, max: usize) -> Result<Option<usize>, StoreError> {
         self.store.waiting_before(task, max).await
     }

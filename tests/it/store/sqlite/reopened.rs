@@ -175,3 +175,27 @@ async fn what_was_retried_before_its_process_died_keeps_its_time() {
     clock.advance(WHILE);
     assert_same(&claimed_tasks(&next.claim_all().await), &tasks[..1]);
 }
+
+#[tokio::test]
+async fn when_the_process_before_sent_for_the_last_time_is_known_to_the_next() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    assert_eq!(stand.store.sent_before(), None);
+    stand.put(&["a", "b"]).await;
+    drop(stand);
+    clock.advance(WHILE);
+    let stand = sqlite_stand(folder.path(), &clock);
+    assert_eq!(stand.store.sent_before(), None, "nothing was sent yet");
+    let from = clock.wall();
+    let [first, second] = &stand.claim_all().await[..] else { unreachable!("two were put") };
+    stand.settle(first, Disposition::Delivered).await;
+    let sent = from..=clock.wall();
+    clock.advance(WHILE);
+    let killed_at = clock.wall();
+    let (_copy, next) = after_a_kill(folder.path(), &clock);
+    assert!(next.store.sent_before().is_some_and(|at| at >= killed_at), "of what was under way nobody knows");
+    stand.store.release(vec![(second.token, second.task.clone())]).await.expect("releases");
+    drop(stand);
+    clock.advance(WHILE);
+    assert!(sqlite_stand(folder.path(), &clock).store.sent_before().is_some_and(|at| sent.contains(&at)));
+}
