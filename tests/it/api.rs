@@ -5,24 +5,24 @@ use std::{process::Stdio, time::Duration};
 use notifyhub::platforms::testkit::FaultServer;
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     net::TcpStream,
-    process::{Child, Command},
+    process::{Child, ChildStderr, Command},
 };
 
-use crate::command::{Desk, Run};
+use crate::command::{Desk, Run, serving};
 
 /// A service in a folder of its own, whose platform may be sent to once an hour.
 struct Service {
     desk: Desk,
     listen: String,
     child: Child,
+    _log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Service {
     /// With two tasks, one of which was delivered.
     async fn start(sink: &FaultServer) -> (Self, [String; 2]) {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
         let desk = Desk::with_config(&format!(
             "[store]\npath = \"hub.db\"\n[platforms.hook]\ntype = \"webhook\"\nurl = \"{}\"\nallow_http = true\n\
              allow_private_networks = true\nrate_limit = \"1/h\"\n",
@@ -30,12 +30,11 @@ impl Service {
         ));
         let queued = ["one", "two"].map(|text| desk.run(&format!("send --queue -o json --to hook {text}")).json());
         let ids = queued.map(|rows| rows[0]["task"].as_str().expect("an id").to_owned());
-        let listen = free.to_string();
-        let env = [("NOTIFYHUB__SERVER__LISTEN", listen.as_str())];
-        let mut command = Command::from(desk.command("serve --grace 5s", &env));
+        let mut command = Command::from(desk.command("serve --grace 5s", &[("NOTIFYHUB__SERVER__LISTEN", "127.0.0.1:0")]));
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the command starts");
+        let (child, listen, log) = serving(child).await;
         sink.received(1).await;
-        (Self { desk, listen, child }, ids)
+        (Self { desk, listen, child, _log: log }, ids)
     }
 
     /// A command beside it, of the same configuration.

@@ -7,6 +7,10 @@ use std::{
 };
 
 use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStderr},
+};
 
 /// A folder to run the command in.
 pub struct Desk {
@@ -81,6 +85,19 @@ impl Run {
     pub fn json(self) -> Value {
         serde_json::from_str(&self.ok()).expect("JSON")
     }
+}
+
+/// A service whose log is piped, and where it says that it answers: told to listen on port 0, it takes one that is free.
+/// The rest of its log is to be held as long as it may say something.
+pub async fn serving(mut child: Child) -> (Child, String, Lines<BufReader<ChildStderr>>) {
+    let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let address = loop {
+        let line = log.next_line().await.expect("text").expect("it answers before it ends");
+        if let Some((_, address)) = line.split_once("answering the API at http://") {
+            break address.trim().to_owned();
+        }
+    };
+    (child, address, log)
 }
 
 /// Tells whoever watches a long proof how far it is.

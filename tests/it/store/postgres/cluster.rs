@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::server::Database;
-use crate::command::{Desk, tell};
+use crate::command::{Desk, serving, tell};
 
 const GONE: &str = "NOTIFYHUB_TEST_POSTGRES is set: run ./test";
 
@@ -222,21 +222,22 @@ async fn tasks_show_beside_a_node_tells_what_that_node_knows() {
     cluster.hub.send_all((0..40).map(|_| Notification::text("x").to("hook"))).await.expect("accepted");
     let page = cluster.hub.tasks(&Default::default(), None, 1).await.expect("read");
     let last = page.tasks[0].outcome.task;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").to_string();
-    let env = [("NOTIFYHUB__SERVER__LISTEN", free.as_str())];
-    let show = || {
+    let show = |listen: &str| {
+        let env = [("NOTIFYHUB__SERVER__LISTEN", listen)];
         let shown = cluster.desk.run_with(&format!("tasks show {last}"), &env).json();
         shown[0]["explained"].as_str().expect("words").to_owned()
     };
-    assert_eq!(show(), "not tried yet; waits in the store for its turn; 39 before it", "no node runs");
-    let mut command = Command::from(cluster.desk.command("serve --quiet --grace 5s", &env));
-    let node = command.stdout(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true).spawn().expect("the command starts");
+    assert_eq!(show(""), "not tried yet; waits in the store for its turn; 39 before it", "no node runs");
+    let mut command = Command::from(cluster.desk.command("serve --grace 5s", &[("NOTIFYHUB__SERVER__LISTEN", "127.0.0.1:0")]));
+    let node = command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("the command starts");
+    let (node, listen, log) = serving(node).await;
     cluster.server.received(1).await;
     let told = async {
-        while !(show().contains("parked: the rate limit of hook is used up") && show().ends_with("; 38 before it")) {
+        while !(show(&listen).contains("parked: the rate limit of hook is used up") && show(&listen).ends_with("; 38 before it"))
+        {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), told).await.unwrap_or_else(|_| panic!("{}", show()));
-    drop(node);
+    tokio::time::timeout(Duration::from_secs(60), told).await.unwrap_or_else(|_| panic!("{}", show(&listen)));
+    drop((node, log));
 }
