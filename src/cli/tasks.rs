@@ -222,17 +222,22 @@ async fn found(context: &Context, task: TaskId) -> Result<Vec<Value>, Failure> {
         Ok(hub) => {
             let records = server::records(&hub, task).await.map_err(failed)?;
             let goes_on = |record: &Value| record["state"] == "waiting" || record["state"] == "leased";
-            // Of what a service has in hand only that service knows what it waits for; whether there is one is not known.
-            match records.iter().any(goes_on) && !listen.is_empty() {
+            let is_shared = loaded.config.store.kind == StoreKind::Postgres && !listen.is_empty();
+            // Of what a node has in hand only that node knows what it waits for; whether one runs here is not known.
+            match is_shared && records.iter().any(goes_on) {
                 true => Ok(remote::tasks(&service, task).await.ok().filter(|known| !known.is_empty()).unwrap_or(records)),
                 false => Ok(records),
             }
         }
         Err(StartError::Store(owned @ OpenError::Owned { .. })) if !listen.is_empty() => {
-            remote::tasks(&service, task).await.map_err(|error| match error {
-                Failure::Other(exit, why) => Failure::new(exit, format!("{owned}; {why} (`server.listen`, or --server)")),
-                other => other,
-            })
+            let hint = "(`server.listen`, or --server)";
+            match remote::tasks(&service, task).await {
+                Ok(none) if none.is_empty() => {
+                    Err(Failure::new(Exit::Failed, format!("{owned}; the service at {service} {hint} does not know {task}")))
+                }
+                Err(Failure::Other(exit, why)) => Err(Failure::new(exit, format!("{owned}; {why} {hint}"))),
+                known => known,
+            }
         }
         Err(error) => Err(error.into()),
     }

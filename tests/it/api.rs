@@ -85,7 +85,7 @@ async fn tasks_show_tells_what_a_task_waits_for_in_the_service_that_has_it() {
         .run_with(&format!("dead show {notification}"), &[("NOTIFYHUB_SERVER", &format!("http://{}/", service.listen))]);
     assert_eq!(only(&named.json())["task"], two.as_str(), "by the notification's id, and at a service that was named");
     let unknown = service.beside("tasks show 01a21bac-10a3-7000-8000-010000000001");
-    assert!(unknown.code == 1 && unknown.err.contains("not known"), "{}", unknown.err);
+    assert!(unknown.code == 1 && unknown.err.contains("does not know"), "{}", unknown.err);
     // Whoever may not ask the service is told who has the store.
     let kept_out = service.desk.run(&format!("tasks show {two}"));
     assert!(kept_out.code == 69 && kept_out.err.contains("process"), "{}", kept_out.err);
