@@ -202,8 +202,13 @@ impl Concurrency {
     /// What suddenly gets much less done than it did goes on from half the limit, without waiting for the window's end: what got done in it
     /// is of two platforms, as it were, and nothing is compared with that.
     fn look_for_a_fall(&mut self, now: Instant) {
-        let Phase::Level(_, mean, 1..) = self.phase else { return };
-        if self.window.rate().is_some_and(|rate| rate < mean * FALL) {
+        let expected = match self.phase {
+            Phase::Level(_, mean, 1..) => mean,
+            // A step down may cost its share.
+            Phase::Step { limit, rate, .. } => rate * (self.limit as f64 / limit as f64).min(1.0),
+            Phase::Level(..) | Phase::Doubling(_) => return,
+        };
+        if self.window.rate().is_some_and(|rate| rate < expected * FALL) {
             (self.rejected, self.part) = (0, 4);
             self.go(self.limit / 2, level(Direction::Down), now);
         }

