@@ -148,15 +148,14 @@ impl Tasks {
 impl Dead {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         planes::one_for_all()?.block_on(async {
-            if let Self::Show(shown) = self {
-                return show(context, &shown).await;
-            }
-            let hub = open(context).await?;
             let (word, count) = match self {
-                Self::List(which) => return list(context, &hub, &which.filter(vec![TaskState::Dead]), which.limit).await,
+                Self::List(which) => {
+                    let filter = which.filter(vec![TaskState::Dead]);
+                    return list(context, &open(context).await?, &filter, which.limit).await;
+                }
                 Self::Show(shown) => return show(context, &shown).await,
-                Self::Requeue(chosen) => ("requeued", hub.dead().requeue(chosen.filter()).await),
-                Self::Drop(chosen) => ("dropped", hub.dead().drop(chosen.filter()).await),
+                Self::Requeue(chosen) => ("requeued", open(context).await?.dead().requeue(chosen.filter()).await),
+                Self::Drop(chosen) => ("dropped", open(context).await?.dead().drop(chosen.filter()).await),
             };
             let count = count.map_err(failed)?;
             context.output().list(&[word], &[json!({ word: count })])?;
@@ -168,7 +167,11 @@ impl Dead {
 /// A hub on the configured store that delivers nothing.
 pub(super) async fn open(context: &Context) -> Result<Hub, Failure> {
     stored(context)?;
-    Ok(HubBuilder::from_sources(&context.sources(), context.registry.clone())?.queue_only().start().await?)
+    Ok(queue_only(context).await?)
+}
+
+async fn queue_only(context: &Context) -> Result<Hub, StartError> {
+    HubBuilder::from_sources(&context.sources(), context.registry.clone())?.queue_only().start().await
 }
 
 /// The configuration, if it has a store that outlives its process.
@@ -218,7 +221,7 @@ async fn found(context: &Context, task: TaskId) -> Result<Vec<Value>, Failure> {
     let loaded = stored(context)?;
     let listen = &loaded.config.server.listen;
     let service = format!("http://{listen}");
-    match HubBuilder::from_sources(&context.sources(), context.registry.clone())?.queue_only().start().await {
+    match queue_only(context).await {
         Ok(hub) => {
             let records = server::records(&hub, task).await.map_err(failed)?;
             let goes_on = |record: &Value| record["state"] == "waiting" || record["state"] == "leased";
