@@ -118,7 +118,14 @@ fn settlement(lease: Lease) -> Settlement {
         worker: 0,
         result: Ok(Receipt::with_id("1700000000.000100")),
     };
-    Settlement { token: lease.token, task: lease.task, attempt: Some(attempt), disposition: Disposition::Delivered, keeps: None }
+    Settlement {
+        token: lease.token,
+        task: lease.task,
+        attempt: Some(attempt),
+        disposition: Disposition::Delivered,
+        keeps: None,
+        spends: None,
+    }
 }
 
 /// Whole life cycles, `batch` at a time.

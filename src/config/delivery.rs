@@ -98,6 +98,12 @@ pub struct RateWindow {
     pub burst: NonZeroU32,
 }
 
+impl RateWindow {
+    /// After a restart, or when another node takes it over, a window that is no longer than this is waited for. What is sent
+    /// within longer ones is written down.
+    pub const SHORT_MAX: Duration = Duration::from_secs(60);
+}
+
 /// How the tasks of a platform are delivered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -26,7 +26,7 @@
 //! | `catalogue` | every key in words, and a file to start from |
 //! | `loaded` | what comes out: each value with its origin, secrets left out |
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 pub use accounts::Accounts;
 pub use catalogue::{Key, platform_keys, template, toml};
@@ -101,4 +101,14 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// `[server]`
     pub server: ServerConfig,
+}
+
+impl Config {
+    /// How far the longest of all rate limits looks back; zero if there are none.
+    pub fn limits_look_back(&self) -> Duration {
+        let deliveries = self.platforms.values().map(|platform| &platform.delivery).chain([&self.delivery]);
+        let delivered = deliveries.flat_map(|delivery| delivery.rate_limit.iter().chain(&delivery.recipient_rate_limit));
+        let shared = self.accounts.values().flat_map(|account| &account.rate_limit);
+        delivered.chain(shared).map(|window| window.per).max().unwrap_or_default()
+    }
 }

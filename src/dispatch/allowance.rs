@@ -72,7 +72,7 @@ impl Dispatcher {
             self.ledger.remove(key);
             let due = wall.checked_add(wait).unwrap_or(wall);
             let disposition = Disposition::Retry { due, counts: false };
-            self.settler.push(Settlement { token, task, attempt: None, disposition, keeps: None });
+            self.settler.push(Settlement { token, task, attempt: None, disposition, keeps: None, spends: None });
             self.expect_due(due, now, wall);
             self.claim_wanted |= self.wants_more(index, now);
             return;

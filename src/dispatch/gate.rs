@@ -1,6 +1,9 @@
 //! Whether a lane may send now: what it was told, what its limits say, and how its breaker stands.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rand::Rng;
 
@@ -121,6 +124,11 @@ impl Gate {
         self.limiter.take(weight).inspect_err(|until| self.limited_until = Some(*until))?;
         self.pace.take(weight, now);
         Ok(())
+    }
+
+    /// So much was sent so long ago by others, or before a restart.
+    pub fn restore(&mut self, sent: &[(Duration, u64)]) {
+        self.limiter.restore(sent);
     }
 
     /// Its account lets nothing more go before `until`.

@@ -1,7 +1,5 @@
 //! Taking tasks in, each to its lane, and taking them out again unsent.
 
-use std::time::Instant;
-
 use super::{
     dispatcher::Dispatcher,
     lane::Lane,
@@ -9,7 +7,7 @@ use super::{
 };
 use crate::{
     policy::{Windows, gone},
-    store::{Lease, Limit, Settlement},
+    store::{Accounting, Lease, Settlement},
     task::{Disposition, StepReason, TaskId},
 };
 
@@ -60,13 +58,10 @@ impl Dispatcher {
         let tally = self.board.platform(&key.platform);
         let index = self.lanes.insert(Lane::new(key.clone(), entry.clone(), tally, self.config.batch_size, self.clock.clone()));
         let account = directory.accounts.get(&*entry.delivery.account).map(Vec::as_slice).unwrap_or_default();
-        let limit = limit_of(key, &entry.delivery, account);
-        if self.shared.is_some() {
-            self.lanes[index].limit = limit;
-        } else if let Some(until) = limit.and_then(|limit| self.counts_until(&limit)) {
-            self.lanes[index].gate.limited_until(until);
-            self.park(index, until);
-        }
+        let sharing = || directory.of_account(&entry.delivery.account).cloned().collect();
+        self.lanes[index].limit = limit_of(key, &entry.delivery, account, sharing);
+        let windows = entry.delivery.rate_limit.iter().chain(account);
+        self.lanes[index].accounting = Accounting::of(windows, &entry.delivery.recipient_rate_limit);
         self.lanes[index].gate.paused = self.paused.contains(&key.platform);
         if let Some(until) = self.platform_rests.get(&key.platform).copied() {
             self.lanes[index].gate.rest_until(until);
@@ -74,13 +69,6 @@ impl Dispatcher {
         }
         self.lane_of.insert(key.clone(), index);
         Some(index)
-    }
-
-    /// Until when what the process before this one sent counts against a limit, if it still does.
-    fn counts_until(&self, limit: &Limit) -> Option<Instant> {
-        let ago = self.clock.wall().duration_since(self.settler.desk().store.sent_before()?).unwrap_or_default();
-        let left = limit.looks_back.checked_sub(ago).filter(|left| !left.is_zero())?;
-        self.now.checked_add(left)
     }
 
     /// Ends tasks that somebody cancelled: those that queue at once, those under way after their attempt.
@@ -138,7 +126,8 @@ impl Dispatcher {
     }
 
     pub(super) fn end_unsent(&mut self, lease: &Lease, disposition: Disposition) {
-        let settlement = Settlement { token: lease.token, task: lease.task.clone(), attempt: None, disposition, keeps: None };
+        let settlement =
+            Settlement { token: lease.token, task: lease.task.clone(), attempt: None, disposition, keeps: None, spends: None };
         self.settler.push(settlement);
     }
 

@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::{DeliveryConfig, OnAmbiguous, Order},
     routing::PlatformEntry,
-    store::{Limit, freshness},
+    store::{Accounting, Limit, freshness},
     task::LaneKey,
     telemetry::PlatformTally,
 };
@@ -64,8 +64,10 @@ pub struct Lane {
     pub recipients: Recipients,
     /// Its tasks that are set aside for their recipients.
     pub aside: usize,
-    /// Its limit, where others share the store and it is to hold for all of them.
+    /// Its limit, if it has any: it is to hold for all that share the store, and over restarts.
     pub limit: Option<Limit>,
+    /// What is to be written down for that of what is sent on it.
+    pub accounting: Option<Accounting>,
     /// Which of them keeps it.
     pub owner: Owner,
     /// The account whose limit it shares with others.
@@ -125,6 +127,7 @@ impl Lane {
             recipients,
             aside: 0,
             limit: None,
+            accounting: None,
             owner: Owner::Unknown,
             account,
             hash,

@@ -113,8 +113,9 @@ impl Dispatcher {
             result: done.result,
         };
         let keeps = self.lease_to_keep(&held, disposition, wall);
+        let spends = self.lanes[held.lane].accounting.map(|accounting| accounting.spends(held.weight, wall));
         let Lease { token, task, .. } = held.lease;
-        self.settler.push(Settlement { token, task, attempt: Some(attempt), disposition, keeps });
+        self.settler.push(Settlement { token, task, attempt: Some(attempt), disposition, keeps, spends });
     }
 
     /// Sorts out what a lost worker had: what it had not begun goes back to the head of its lane, what it had begun may

@@ -3,16 +3,16 @@
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering::Acquire},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use futures_util::future::BoxFuture;
 
-use super::dispatcher::Dispatcher;
+use super::{dispatcher::Dispatcher, lane::Lane};
 use crate::{
     config::{DeliveryConfig, RateWindow},
-    store::{Limit, Owned, StoreError},
-    task::LaneKey,
+    store::{Limit, Owned, Spent, StoreError, Whose},
+    task::{LaneKey, PlatformName},
 };
 
 /// How often it is asked whether the owner of a limit still lives, where something waits for it.
@@ -20,10 +20,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Wait before a question is asked again that failed.
 const FAILED_WAIT: Duration = Duration::from_secs(1);
-
-/// A limit that changes hands, or that a restart has forgotten, is not waited for longer than this: who counts by the day goes on
-/// after a minute.
-const LOOK_BACK_MAX: Duration = Duration::from_secs(60);
 
 /// The limits that were asked for, by name, and the answers.
 pub type OwnersAnswer = (Vec<Limit>, Result<Vec<Owned>, StoreError>);
@@ -35,27 +31,40 @@ pub enum Owner {
     Unknown,
     /// This one, as of this epoch of its lease.
     Here(u64),
+    /// This one, as far as is known, but what was sent before still counts; to be asked again after this.
+    Soon(Instant),
     /// Another; to be asked again after this.
     Elsewhere(Instant),
 }
 
-/// The limit of a lane, or of the account it belongs to, as all nodes know it; none if nothing limits it.
-pub fn limit_of(key: &LaneKey, delivery: &DeliveryConfig, account: &[RateWindow]) -> Option<Limit> {
-    let all = || delivery.rate_limit.iter().chain(&delivery.recipient_rate_limit).chain(account);
-    let looks_back = all().map(|window| window.per).max()?.min(LOOK_BACK_MAX);
-    let name = if account.is_empty() { format!("lane/{key}") } else { format!("account/{}", delivery.account) };
-    Some(Limit { name: name.into(), looks_back })
+/// The limit of a lane, or of the account it shares with `platforms`, as all nodes know it; none if nothing limits it.
+pub fn limit_of(
+    key: &LaneKey,
+    delivery: &DeliveryConfig,
+    account: &[RateWindow],
+    platforms: impl FnOnce() -> Vec<PlatformName>,
+) -> Option<Limit> {
+    let all = || delivery.rate_limit.iter().chain(&delivery.recipient_rate_limit).chain(account).map(|window| window.per);
+    all().next()?;
+    let (short, long): (Vec<Duration>, Vec<Duration>) = all().partition(|per| *per <= RateWindow::SHORT_MAX);
+    let longest = |windows: Vec<Duration>| windows.into_iter().max().unwrap_or_default();
+    let (name, whose) = match account {
+        [] => (format!("lane/{key}"), Whose::Lane(key.clone())),
+        _ => (format!("account/{}", delivery.account), Whose::Platforms(platforms())),
+    };
+    Some(Limit { name: name.into(), whose, short: longest(short), long: longest(long) })
 }
 
 impl Dispatcher {
     /// Whether this process may send on a lane that stands in the ring; if that is not known, it is asked.
     pub(super) fn owns(&mut self, index: usize, now: Instant) -> bool {
-        let Some(shared) = &self.shared else { return true };
+        let epoch = self.epoch();
         let lane = &mut self.lanes[index];
         let Some(limit) = &lane.limit else { return true };
         match lane.owner {
-            Owner::Here(epoch) if epoch == shared.epoch.load(Acquire) => return true,
+            Owner::Here(since) if since == epoch => return true,
             Owner::Elsewhere(until) if until > now => self.give_elsewhere(index, until),
+            Owner::Soon(until) if until > now => self.park(index, until),
             _ => {
                 lane.runnable_since = None;
                 self.limits_wanted.insert(limit.name.clone(), limit.clone());
@@ -89,36 +98,72 @@ impl Dispatcher {
 
     /// Takes in who owns what.
     pub(super) fn take_owners(&mut self, (limits, owned): OwnersAnswer) {
-        let (now, epoch) = (self.clock.now(), self.shared.as_ref().map_or(0, |shared| shared.epoch.load(Acquire)));
+        let (now, wall, epoch) = (self.clock.now(), self.clock.wall(), self.epoch());
         if let Err(error) = &owned {
             tracing::error!(%error, "cannot ask which node keeps a limit, trying again");
         }
-        let owned = owned.unwrap_or_default();
-        let answers: HashMap<Arc<str>, Option<Owned>> =
-            limits.into_iter().enumerate().map(|(place, limit)| (limit.name, owned.get(place).copied())).collect();
-        let asked = |limit: &Limit| answers.get(&limit.name).copied();
-        let lanes = self.lanes.iter().filter_map(|(index, lane)| Some((index, lane.limit.as_ref().and_then(asked)?)));
-        for (index, answer) in lanes.collect::<Vec<_>>() {
-            match answer {
-                Some(Owned::Here(wait)) => {
-                    let lane = &mut self.lanes[index];
-                    lane.owner = Owner::Here(epoch);
-                    if let Some(until) = now.checked_add(wait).filter(|_| !wait.is_zero())
-                        && lane.gate.rest_until(until)
-                    {
+        let mut lanes_of: HashMap<Arc<str>, Vec<usize>> = limits.iter().map(|limit| (limit.name.clone(), Vec::new())).collect();
+        for (index, lane) in &self.lanes {
+            let asked = lane.limit.as_ref().and_then(|limit| lanes_of.get_mut(&limit.name));
+            asked.into_iter().for_each(|lanes| lanes.push(index));
+        }
+        let mut owned = owned.unwrap_or_default().into_iter();
+        for limit in limits {
+            let lanes = lanes_of.remove(&limit.name).unwrap_or_default();
+            match owned.next() {
+                Some(Owned::Here(spent)) => self.keep_limit(&lanes, epoch, &spent, (now, wall)),
+                Some(Owned::Soon(wait)) => {
+                    let until = now.checked_add(wait).unwrap_or(now);
+                    for index in lanes {
+                        self.lanes[index].owner = Owner::Soon(until);
+                        self.lanes[index].gate.limited_until(until);
                         self.park(index, until);
                     }
-                    self.ready(index);
-                    self.claim_wanted |= self.lanes[index].backlog;
                 }
-                Some(Owned::Elsewhere) => self.give_elsewhere(index, now + ASK_AGAIN),
-                None => self.park(index, now + FAILED_WAIT),
+                Some(Owned::Elsewhere) => lanes.into_iter().for_each(|index| self.give_elsewhere(index, now + ASK_AGAIN)),
+                None => lanes.into_iter().for_each(|index| self.park(index, now + FAILED_WAIT)),
             }
         }
     }
 
+    /// Sends on these lanes from now on, within what the limit they share leaves after what was sent before.
+    fn keep_limit(&mut self, lanes: &[usize], epoch: u64, spent: &[Spent], (now, wall): (Instant, SystemTime)) {
+        let ago = |one: &Spent| wall.duration_since(one.at).unwrap_or_default();
+        // What was sent here meanwhile need not be written down yet: what is known of it is not replaced.
+        let is_new = |lane: &Lane| lane.owner != Owner::Here(epoch);
+        if lanes.iter().all(|index| is_new(&self.lanes[*index])) {
+            let weights: Vec<_> = spent.iter().map(|one| (ago(one), one.weight.into())).collect();
+            let account = lanes.first().and_then(|index| self.lanes[*index].account.as_ref());
+            if let Some(account) = account.and_then(|name| self.accounts.get_mut(name)) {
+                account.restore(&weights, now);
+            }
+        }
+        for index in lanes {
+            let lane = &mut self.lanes[*index];
+            if is_new(lane) {
+                let own = || spent.iter().filter(|one| one.lane == lane.key);
+                lane.gate.restore(&own().map(|one| (ago(one), one.weight.into())).collect::<Vec<_>>());
+                let mut recipients: HashMap<&Arc<str>, Vec<(Duration, u64)>> = HashMap::new();
+                for (one, recipient) in own().filter_map(|one| Some((one, one.recipient.as_ref()?))) {
+                    recipients.entry(recipient).or_default().push((ago(one), one.tasks.into()));
+                }
+                recipients.into_iter().for_each(|(recipient, sent)| lane.recipients.restore(recipient, &sent, now));
+                lane.owner = Owner::Here(epoch);
+            }
+            self.ready(*index);
+            self.claim_wanted |= self.lanes[*index].backlog;
+        }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.shared.as_ref().map_or(0, |shared| shared.epoch.load(Acquire))
+    }
+
     /// Keeps the limit of a lane no more whose platform is gone: another node may have it still.
     pub(super) fn disown(&mut self, index: usize) {
+        if self.shared.is_none() {
+            return;
+        }
         if let (Some(limit), Owner::Here(_)) = (&self.lanes[index].limit, self.lanes[index].owner) {
             let limits = vec![limit.clone()];
             // Others of its account ask anew.
@@ -130,7 +175,7 @@ impl Dispatcher {
 
     /// Keeps no limit any more: nothing is given out from now on.
     pub(super) fn disown_all(&mut self) {
-        let owned = self.lanes.iter().filter(|(_, lane)| matches!(lane.owner, Owner::Here(_)));
+        let owned = self.lanes.iter().filter(|(_, lane)| self.shared.is_some() && matches!(lane.owner, Owner::Here(_)));
         let limits: HashMap<_, _> =
             owned.filter_map(|(_, lane)| lane.limit.clone().map(|limit| (limit.name.clone(), limit))).collect();
         if !limits.is_empty() {
@@ -166,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_is_named_after_its_lane_or_the_account_and_looks_back_a_minute_at_most() {
+    fn a_limit_is_named_after_its_lane_or_the_account_and_tells_short_windows_from_long_ones() {
         let window = |seconds| RateWindow { count: NonZeroU32::MIN, per: Duration::from_secs(seconds), burst: NonZeroU32::MIN };
         let key = LaneKey { platform: "ops".parse().expect("a name"), part: Some("example.com".into()) };
         let delivery = |limit: &[RateWindow], account: &str| DeliveryConfig {
@@ -174,10 +219,14 @@ mod tests {
             account: account.into(),
             ..DeliveryConfig::default()
         };
-        assert_eq!(limit_of(&key, &delivery(&[], ""), &[]), None);
-        let lane = limit_of(&key, &delivery(&[window(7)], ""), &[]).expect("limited");
-        assert_eq!((&*lane.name, lane.looks_back), ("lane/ops/example.com", Duration::from_secs(7)));
-        let account = limit_of(&key, &delivery(&[window(7)], "acme"), &[window(86_400)]).expect("limited");
-        assert_eq!((&*account.name, account.looks_back), ("account/acme", Duration::from_secs(60)));
+        let platforms = || vec![key.platform.clone()];
+        assert_eq!(limit_of(&key, &delivery(&[], ""), &[], platforms), None);
+        let lane = limit_of(&key, &delivery(&[window(7)], ""), &[], platforms).expect("limited");
+        assert_eq!((&*lane.name, &lane.whose), ("lane/ops/example.com", &Whose::Lane(key.clone())));
+        assert_eq!((lane.short, lane.long, lane.handover()), (Duration::from_secs(7), Duration::ZERO, Duration::from_secs(7)));
+        let account = limit_of(&key, &delivery(&[window(7)], "acme"), &[window(86_400)], platforms).expect("limited");
+        assert_eq!((&*account.name, &account.whose), ("account/acme", &Whose::Platforms(platforms())));
+        let (short, long) = (Duration::from_secs(7), Duration::from_secs(86_400));
+        assert_eq!((account.short, account.long, account.handover()), (short, long, Duration::from_secs(60)));
     }
 }

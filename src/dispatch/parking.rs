@@ -77,12 +77,9 @@ impl Dispatcher {
     fn platforms_with(&self, index: usize) -> Vec<PlatformName> {
         let lane = &self.lanes[index];
         let directory = self.directory.load();
-        let account = |name: &PlatformName| {
-            let entry = directory.platforms.get(name).filter(|_| lane.account.is_some());
-            entry.is_some_and(|entry| Some(&*entry.delivery.account) == lane.account.as_deref())
-        };
-        let all = directory.platforms.keys().filter(|name| **name == lane.key.platform || account(name));
-        all.cloned().collect()
+        let sharing = directory.of_account(lane.account.as_deref().unwrap_or_default());
+        let others = sharing.filter(|name| **name != lane.key.platform);
+        std::iter::once(&lane.key.platform).chain(others).cloned().collect()
     }
 
     /// Ends what has expired, or may wait here no longer, on a lane that may not send before `until`; returns when the lane is to be looked at next.

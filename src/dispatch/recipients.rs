@@ -82,6 +82,13 @@ impl Recipients {
         }
     }
 
+    /// So many were sent to this recipient, so long ago each.
+    pub fn restore(&mut self, recipient: &Arc<str>, sent: &[(Duration, u64)], now: Instant) {
+        let known = self.known(recipient, now);
+        known.windows.restore(sent, now);
+        known.used = now;
+    }
+
     fn known(&mut self, recipient: &Arc<str>, now: Instant) -> &mut Recipient {
         let limit = &self.limit;
         self.known.entry(recipient.clone()).or_insert_with(|| Recipient {

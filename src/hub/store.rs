@@ -4,6 +4,7 @@ use std::{
     env,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::runtime::Handle;
@@ -19,7 +20,10 @@ use crate::{
     store::{MemoryLimits, MemoryStore, Store},
 };
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-use crate::{config::KeptThrough, store::Durability};
+use crate::{
+    config::KeptThrough,
+    store::{Durability, LIMITS_LOOK_BACK},
+};
 
 /// Opens it. A file is opened on a thread that may block: what a process that died left is taken up first.
 pub async fn open(config: &Config, runtime: &Handle, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
@@ -28,7 +32,7 @@ pub async fn open(config: &Config, runtime: &Handle, clock: Arc<dyn Clock>) -> R
             let limits = MemoryLimits { retention: config.store.retention, ..MemoryLimits::default() };
             Ok(Arc::new(MemoryStore::new(limits, clock)))
         }
-        StoreKind::Sqlite => open_file(&config.store, runtime, clock).await,
+        StoreKind::Sqlite => open_file(config, runtime, clock).await,
         StoreKind::Postgres => open_database(config, runtime, clock).await,
     }
 }
@@ -43,6 +47,7 @@ async fn open_database(config: &Config, runtime: &Handle, clock: Arc<dyn Clock>)
         durability: durability(&config.store),
         retention: config.store.retention,
         lease: config.delivery.lease,
+        limits_look_back: limits_look_back(config),
         waiting_max: u64::MAX,
     };
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -57,6 +62,12 @@ async fn open_database(_config: &Config, _runtime: &Handle, _clock: Arc<dyn Cloc
     ))
 }
 
+/// How far back limits of platforms look that are made in code is not known yet.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+fn limits_look_back(config: &Config) -> Duration {
+    config.limits_look_back().max(LIMITS_LOOK_BACK)
+}
+
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 fn durability(config: &StoreConfig) -> Durability {
     match config.durability {
@@ -66,17 +77,21 @@ fn durability(config: &StoreConfig) -> Durability {
 }
 
 #[cfg(feature = "sqlite")]
-async fn open_file(config: &StoreConfig, runtime: &Handle, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
-    let options =
-        SqliteOptions { durability: durability(config), retention: config.retention, ..SqliteOptions::new(path(&config.path)?) };
+async fn open_file(config: &Config, runtime: &Handle, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
+    let options = SqliteOptions {
+        durability: durability(&config.store),
+        retention: config.store.retention,
+        limits_look_back: limits_look_back(config),
+        ..SqliteOptions::new(path(&config.store.path)?)
+    };
     let opened = runtime.spawn_blocking(move || SqliteStore::open(options, clock)).await;
     let store = opened.map_err(|error| StartError::Invalid(format!("cannot open the store: {error}")))??;
     Ok(Arc::new(store))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn open_file(config: &StoreConfig, _runtime: &Handle, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
-    let path = path(&config.path)?;
+async fn open_file(config: &Config, _runtime: &Handle, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StartError> {
+    let path = path(&config.store.path)?;
     Err(StartError::Invalid(format!(
         "cannot open {}: this program is built without the feature `sqlite`; set `store.type = \"memory\"`, or build it with the feature",
         path.display()

@@ -39,6 +39,7 @@ struct Limit {
     owed: u32,
     /// Nothing weighs more.
     count: u32,
+    per: Duration,
 }
 
 impl Limit {
@@ -46,7 +47,13 @@ impl Limit {
         let burst = burst(window);
         let quota = Quota::with_period(interval(window)).expect("an interval is never zero").allow_burst(burst);
         let counted = (burst.get() > 1 || weighted).then(|| Window::new(window.count.get().into(), window.per));
-        Self { spacing: Governor::direct_with_clock(quota, clock), window: counted, owed: 0, count: window.count.get() }
+        Self {
+            spacing: Governor::direct_with_clock(quota, clock),
+            window: counted,
+            owed: 0,
+            count: window.count.get(),
+            per: window.per,
+        }
     }
 }
 
@@ -66,6 +73,15 @@ impl RateLimiter {
         windows.sort_by_key(|window| std::cmp::Reverse(interval(window)));
         let limits = windows.iter().map(|window| Limit::new(window, weighted, clock.clone())).collect();
         Self { limits, clock }
+    }
+
+    /// So much was sent so long ago, as far as windows beyond a minute are concerned: instead of what they knew.
+    pub fn restore(&mut self, sent: &[(Duration, u64)]) {
+        let now = self.clock.now();
+        let known = sent.iter().any(|(_, weight)| *weight > 0);
+        for limit in self.limits.iter_mut().filter(|limit| known && limit.per > RateWindow::SHORT_MAX) {
+            limit.window.get_or_insert_with(|| Window::new(limit.count.into(), limit.per)).restore(sent, now.0);
+        }
     }
 
     /// Takes the allowance for a send that weighs so much, or tells when to ask again.

@@ -73,6 +73,14 @@ pub struct Directory {
     pub urls: HashMap<Box<str>, (PlatformName, Option<Arc<str>>)>,
 }
 
+impl Directory {
+    /// The platforms that share this account.
+    pub fn of_account(&self, account: &str) -> impl Iterator<Item = &PlatformName> {
+        let shares = move |entry: &PlatformEntry| !account.is_empty() && *entry.delivery.account == *account;
+        self.platforms.iter().filter(move |(_, entry)| shares(entry)).map(|(name, _)| name)
+    }
+}
+
 /// The current directory: read often, replaced whole.
 #[derive(Debug, Clone, Default)]
 pub struct SharedDirectory(Arc<ArcSwap<Directory>>);

@@ -26,6 +26,11 @@ pub fn nanos(moment: SystemTime) -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
+/// A length of time in nanoseconds. What is longer than 292 years is as good as that.
+pub fn length(length: Duration) -> i64 {
+    i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)
+}
+
 /// The moment.
 pub fn moment(nanos: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())

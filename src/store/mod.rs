@@ -11,6 +11,7 @@
 //! | `sqlite/` | one file, owned by one process |
 //! | `postgres/` | one database, shared by many processes |
 //! | `endpoint` | endpoints that fail |
+//! | `limits` | rate limits that outlast a process |
 //! | `error` | how a call can fail, and how opening can |
 //! | `filter` | which tasks are meant, and a page of them |
 //! | `rank` | the order of tasks within a lane |
@@ -24,6 +25,7 @@ mod error;
 mod filter;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod history;
+mod limits;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -35,7 +37,7 @@ mod work;
 use std::{
     fmt,
     sync::{Arc, atomic::AtomicU64},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -44,6 +46,7 @@ pub use arrivals::{ArrivalReceiver, ArrivalSender, FreshReceiver, arrivals};
 pub use endpoint::{Disabled, Endpoint, Failing};
 pub use error::{OpenError, StoreError};
 pub use filter::{Cursor, ListedTask, Page, TaskFilter};
+pub use limits::{Accounting, Limit, Owned, Spends, Spent, Whose};
 pub use memory::{MemoryLimits, MemoryStore};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresStore};
@@ -55,8 +58,8 @@ pub use tokio_postgres;
 
 pub use rank::freshness;
 pub use work::{
-    Cancelled, Claimed, Counts, Credits, Enqueued, Keys, Lease, LeaseToken, Limit, Owned, Released, Settled, Settlement,
-    Submission, UrlPlatform,
+    Cancelled, Claimed, Counts, Credits, Enqueued, Keys, Lease, LeaseToken, Released, Settled, Settlement, Submission,
+    UrlPlatform,
 };
 
 use crate::{
@@ -66,6 +69,10 @@ use crate::{
 
 /// How long an idempotency key is remembered.
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How far rate limits look back where nothing else is said.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub const LIMITS_LOOK_BACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Attempts of one task that are kept; the oldest are forgotten first.
 const ATTEMPTS_MAX: usize = 50;
@@ -151,10 +158,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// are final now, and returned. A stale token changes nothing.
     async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError>;
 
-    /// Asks which process sends within these limits; what nobody owns is this one's own from now on. Answers in order.
-    async fn own(&self, limits: &[Limit]) -> Result<Vec<Owned>, StoreError> {
-        Ok(vec![Owned::Here(Duration::ZERO); limits.len()])
-    }
+    /// Asks which process sends within these limits, and what was sent within them before; what nobody owns is this one's own
+    /// from now on. Answers in order.
+    async fn own(&self, limits: &[Limit]) -> Result<Vec<Owned>, StoreError>;
 
     /// Owns these limits no more.
     async fn disown(&self, _limits: &[Limit]) -> Result<(), StoreError> {
@@ -179,12 +185,6 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// A page of at most `max` tasks that `filter` means, newest first, from `after` on.
     async fn list(&self, filter: &TaskFilter, after: Option<&Cursor>, max: usize) -> Result<Page, StoreError>;
-
-    /// When a process that used the store before this one sent for the last time, at the latest: its rate limits look back to that.
-    /// `None` if none has, or if [`own`](Store::own) tells.
-    fn sent_before(&self) -> Option<SystemTime> {
-        None
-    }
 
     /// How many tasks that nobody has claimed go before this one on its lane, counted up to `max`; `None` if it does not wait there:
     /// claimed, not due, held back by another, ended or unknown.

@@ -7,6 +7,7 @@ use std::{
 
 use notifyhub_platforms::contract::Secret;
 
+use super::Spends;
 use crate::task::{Attempt, Disposition, Head, LaneKey, NotificationId, Outcome, PlatformName, Task, TaskId};
 
 /// A notification to be stored, with all its tasks: both or neither. Cheap to clone.
@@ -120,24 +121,6 @@ pub struct Claimed {
     pub urls: Vec<UrlPlatform>,
 }
 
-/// A limit that is to hold for all processes that share a store together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limit {
-    /// The name all of them know it by.
-    pub name: Arc<str>,
-    /// How long what was sent is of interest.
-    pub looks_back: Duration,
-}
-
-/// Which process sends within a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owned {
-    /// This one, once so much time has passed: what another sent before it counts till then.
-    Here(Duration),
-    /// Another one, as long as it lives.
-    Elsewhere,
-}
-
 /// What became of a claimed task.
 #[derive(Debug)]
 pub struct Settlement {
@@ -151,6 +134,8 @@ pub struct Settlement {
     pub disposition: Disposition,
     /// The claim as it is afterwards, if the process would keep it: of a task that it will try again soon.
     pub keeps: Option<Lease>,
+    /// What the attempt used up of long limits of its lane, if it has any.
+    pub spends: Option<Spends>,
 }
 
 /// What a settlement did.

@@ -5,6 +5,7 @@
 
 mod endings;
 mod letters;
+mod limits;
 mod queue;
 mod record;
 mod sayings;
@@ -19,10 +20,10 @@ use std::{
 
 use async_trait::async_trait;
 
-use self::shelf::Shelf;
+use self::{limits::SpentBook, shelf::Shelf};
 use super::{
-    ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Endpoint, Enqueued, Failing, LeaseToken, Page,
-    Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter,
+    ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Endpoint, Enqueued, Failing, LeaseToken, Limit,
+    Owned, Page, Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter,
 };
 use crate::{
     clock::Clock,
@@ -52,17 +53,23 @@ pub struct MemoryStore {
     shelf: Mutex<Shelf>,
     /// Locked for a line at a time.
     endpoints: Mutex<HashMap<Endpoint, Failing>>,
+    /// Locked for a line at a time, after the shelf.
+    spent: Mutex<SpentBook>,
     clock: Arc<dyn Clock>,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new(limits: MemoryLimits, clock: Arc<dyn Clock>) -> Self {
-        Self { shelf: Mutex::new(Shelf::new(limits)), endpoints: Mutex::default(), clock }
+        Self { shelf: Mutex::new(Shelf::new(limits)), endpoints: Mutex::default(), spent: Mutex::default(), clock }
     }
 
     fn kept_endpoints(&self) -> MutexGuard<'_, HashMap<Endpoint, Failing>> {
         self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spent(&self) -> MutexGuard<'_, SpentBook> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -103,11 +110,23 @@ impl Store for MemoryStore {
     async fn settle(&self, settlements: &Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let wall = self.clock.wall();
         let mut shelf = self.shelf();
-        Ok(settlements.iter().map(|settlement| shelf.settle(settlement, wall)).collect())
+        let settle = |settlement: &Settlement| {
+            let settled = shelf.settle(settlement, wall);
+            if settlement.spends.is_some() && settled != Settled::Stale {
+                self.spent().spend(settlement);
+            }
+            settled
+        };
+        Ok(settlements.iter().map(settle).collect())
     }
 
     async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
         Ok(self.shelf().release(leases, self.clock.wall()))
+    }
+
+    async fn own(&self, limits: &[Limit]) -> Result<Vec<Owned>, StoreError> {
+        let (wall, spent) = (self.clock.wall(), self.spent());
+        Ok(limits.iter().map(|limit| Owned::Here(spent.within(limit, wall))).collect())
     }
 
     async fn cancel(&self, notification: NotificationId) -> Result<Cancelled, StoreError> {
@@ -149,6 +168,7 @@ impl Store for MemoryStore {
 
     async fn prune(&self) -> Result<bool, StoreError> {
         self.shelf().forget(self.clock.wall());
+        self.spent().forget(self.clock.wall());
         Ok(false)
     }
 

@@ -119,8 +119,9 @@ impl Store for PostgresStore {
         let tokens = || settlements.iter().map(|settlement| settlement.token);
         let waits = |one: &Settlement| matches!(one.disposition, Disposition::Retry { .. } | Disposition::NextStep(_));
         let retries = settlements.iter().any(waits);
+        let spends = settlements.iter().any(|one| one.spends.is_some());
         let done: Result<Done, Failure> = retrying!(core, |client| {
-            if !retries && !back::any_chained(core, tokens()) {
+            if !retries && !spends && !back::any_chained(core, tokens()) {
                 return settle::settle(core, client, settlements).await;
             }
             let transaction = client.transaction().await?;

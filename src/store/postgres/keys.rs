@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     failpoint::failpoint,
-    store::{Cancelled, Enqueued, IDEMPOTENCY_WINDOW, Submission},
+    store::{Cancelled, Enqueued, IDEMPOTENCY_WINDOW, Submission, codec},
     task::Task,
 };
 
@@ -69,7 +69,7 @@ pub async fn enqueue(core: &Core, client: &Client, submissions: &[Submission], n
 /// same key wait for this transaction.
 async fn claim_key(core: &Core, client: &Client, key: &str, hash: u64, of: &Submission) -> Result<Option<Enqueued>, Failure> {
     let (id, hash, now) = (uuid(of.head.id), i64::from_ne_bytes(hash.to_ne_bytes()), core.now());
-    let ends = now.saturating_add(i64::try_from(IDEMPOTENCY_WINDOW.as_nanos()).unwrap_or(i64::MAX));
+    let ends = now.saturating_add(codec::length(IDEMPOTENCY_WINDOW));
     let sql = "INSERT INTO notifyhub.idempotency AS known (key, hash, notification, expires) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (key) DO UPDATE SET hash = excluded.hash, notification = excluded.notification, expires = excluded.expires \
                WHERE known.expires <= $5 RETURNING 1";
@@ -98,7 +98,7 @@ async fn claim_key(core: &Core, client: &Client, key: &str, hash: u64, of: &Subm
 async fn repeated(core: &Core, client: &Client, submission: &Submission) -> Result<Vec<Option<Uuid>>, Failure> {
     let Some((_, window)) = submission.keys.dedupe else { return Ok(Vec::new()) };
     let (id, now) = (uuid(submission.head.id), core.now());
-    let ends = now.saturating_add(i64::try_from(window.as_nanos()).unwrap_or(i64::MAX));
+    let ends = now.saturating_add(codec::length(window));
     let mut repeated = Vec::new();
     for task in &*submission.tasks {
         let content = content(submission, task);

@@ -14,6 +14,7 @@ use super::{
     core::{Core, retrying},
     failure::Failure,
     keys::{go_on, lock_chains},
+    limits::spend_claimed,
     rows::{ENDING_TYPES, Gone, ending, fold_tally, part},
 };
 use crate::{failpoint::failpoint, store::Lease, task::TaskState};
@@ -171,6 +172,7 @@ async fn rescue(core: &Core, client: &mut deadpool_postgres::Object) -> Result<(
     let chains = client.query_typed(sql, &[(&lost, Type::INT4_ARRAY)]).await?;
     let chains: Vec<i64> = chains.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     lock_chains(client, chains.clone()).await?;
+    spend_claimed(core, client, &lost).await?;
     let [now_type, node_type, part_type] = ENDING_TYPES;
     let (now, node, counter) = (core.now(), core.node(), part::OTHER);
     let parameters = [(&now as _, now_type), (&node as _, node_type), (&counter as _, part_type), (&lost as _, Type::INT4_ARRAY)];

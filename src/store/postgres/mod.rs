@@ -24,6 +24,7 @@
 //! | `claim`, `begin`, `settle`, `answers`, `release`, `find`, `list`, `letters`, `prune` | what they do |
 //! | `finals` | what ends tasks |
 //! | `life`, `listen` | being a node among others |
+//! | `limits` | which node sends within which limit, and what was sent within long ones |
 //! | `rows`, `schema.sql` | the tables, and how their rows are read |
 //! | `failure` | what the server says, what is tried again, and what callers are told |
 
@@ -61,7 +62,7 @@ use tokio::{runtime::Handle, sync::mpsc, task::AbortHandle};
 use tokio_postgres::Row;
 
 use self::{connect::Way, core::Core, failure::Failure, intake::Call};
-use super::{Durability, OpenError, Store, UrlPlatform};
+use super::{Durability, LIMITS_LOOK_BACK, OpenError, Store, UrlPlatform};
 use crate::{clock::Clock, task::PlatformName};
 
 /// Calls that may wait to be stored; whoever calls beyond them waits for a place.
@@ -81,6 +82,9 @@ pub struct PostgresOptions {
     pub lease: Duration,
     /// Waiting tasks at most, as far as one node can tell. Default: as many as the disk holds.
     pub waiting_max: u64,
+    /// How far rate limits look back at most. What a node was at when it was lost may have been sent, and counts for so long.
+    /// Default: 1 day.
+    pub limits_look_back: Duration,
 }
 
 impl PostgresOptions {
@@ -88,7 +92,14 @@ impl PostgresOptions {
     pub fn new(url: impl Into<Box<str>>) -> Self {
         let retention = Duration::from_secs(7 * 24 * 60 * 60);
         let lease = Duration::from_secs(45);
-        Self { url: Secret::new(url), durability: Durability::Disk, retention, lease, waiting_max: u64::MAX }
+        Self {
+            url: Secret::new(url),
+            durability: Durability::Disk,
+            retention,
+            lease,
+            waiting_max: u64::MAX,
+            limits_look_back: LIMITS_LOOK_BACK,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use tokio_postgres::{Client, types::Type};
 use uuid::Uuid;
 
 use super::{core::Core, failure::Failure, rows::fold_tally};
-use crate::failpoint::failpoint;
+use crate::{failpoint::failpoint, store::codec};
 
 /// Notifications looked at, and keys forgotten, in one slice.
 const SLICE: i64 = 1000;
@@ -29,10 +29,12 @@ pub async fn prune(core: &Core, client: &Client, retention: Duration) -> Result<
         );
         keys = client.execute_typed(&sql, &[(&now, Type::INT8), (&SLICE, Type::INT8)]).await?.max(keys);
     }
+    let spent = "DELETE FROM notifyhub.spent WHERE until <= $1 AND ctid = ANY(ARRAY(SELECT ctid FROM notifyhub.spent WHERE until <= $1 LIMIT $2))";
+    keys = client.execute_typed(spent, &[(&now, Type::INT8), (&SLICE, Type::INT8)]).await?.max(keys);
     // Nodes that are gone leave a row each.
     let several = fold_tally("node = 0 AND (SELECT count(*) > 100 FROM notifyhub.tally WHERE node = 0)");
     client.execute_typed(&several, &[]).await?;
-    let cutoff = now.saturating_sub(i64::try_from(retention.as_nanos()).unwrap_or(i64::MAX));
+    let cutoff = now.saturating_sub(codec::length(retention));
     let sql = "SELECT n.id, \
                  NOT EXISTS (SELECT FROM notifyhub.task t WHERE t.notification = n.id) \
                  AND NOT EXISTS (SELECT FROM notifyhub.ended e WHERE e.notification = n.id AND e.ended > $2) \

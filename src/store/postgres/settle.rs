@@ -12,6 +12,7 @@ use super::{
     core::{Core, token_column},
     failure::Failure,
     finals::{Final, attempts, claims, end_all},
+    limits,
     routines::Routine,
     rows::{Gone, part},
     steps,
@@ -97,6 +98,7 @@ impl Done {
 
 /// Writes what became of claimed tasks, in one transaction.
 pub async fn settle(core: &Core, client: &Client, settlements: &[Settlement]) -> Result<Done, Failure> {
+    limits::spend(client, settlements).await?;
     let mut done = Done::default();
     let alone = core.book().alone;
     // One that runs alone lets the next one go while it waits.

@@ -1,9 +1,6 @@
 //! The calls of the store: each becomes work for the writer, but for lists, which are read apart.
 
-use std::{
-    sync::{Arc, PoisonError},
-    time::SystemTime,
-};
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 
@@ -14,8 +11,8 @@ use super::{
 use crate::{
     failpoint::failpoint,
     store::{
-        ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Endpoint, Enqueued, Failing, LeaseToken, Page,
-        Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter, UrlPlatform,
+        ArrivalSender, Cancelled, Claimed, Counts, Credits, Cursor, Durability, Endpoint, Enqueued, Failing, LeaseToken, Limit,
+        Owned, Page, Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter, UrlPlatform,
     },
     task::{NotificationId, Outcome, Task, TaskId},
 };
@@ -28,10 +25,6 @@ impl Store for SqliteStore {
 
     fn urls(&self) -> Vec<UrlPlatform> {
         self.urls.clone()
-    }
-
-    fn sent_before(&self) -> Option<SystemTime> {
-        self.sent_before
     }
 
     fn announce_to(&self, arrivals: ArrivalSender) {
@@ -72,6 +65,11 @@ impl Store for SqliteStore {
 
     async fn release(&self, leases: Vec<(LeaseToken, Arc<Task>)>) -> Result<Released, StoreError> {
         self.call(move |session| session.release(&leases)).await
+    }
+
+    async fn own(&self, limits: &[Limit]) -> Result<Vec<Owned>, StoreError> {
+        let limits = limits.to_vec();
+        self.call(move |session| session.own(&limits)).await
     }
 
     async fn endpoints(&self) -> Result<Vec<Failing>, StoreError> {

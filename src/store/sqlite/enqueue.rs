@@ -93,7 +93,7 @@ impl Session<'_> {
             sum,
         ])?;
         if let Some((key, hash)) = &submission.idempotency {
-            let ends = self.now.saturating_add(i64::try_from(IDEMPOTENCY_WINDOW.as_nanos()).unwrap_or(i64::MAX));
+            let ends = self.now.saturating_add(codec::length(IDEMPOTENCY_WINDOW));
             let mut insert = self.db.prepare_cached("INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4)")?;
             insert.execute(params![&**key, i64::from_ne_bytes(hash.to_ne_bytes()), id_bytes(head.id), ends])?;
         }

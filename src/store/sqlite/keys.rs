@@ -12,7 +12,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    store::{Cancelled, Enqueued, Submission},
+    store::{Cancelled, Enqueued, Submission, codec},
     task::Task,
 };
 
@@ -49,7 +49,7 @@ impl Session<'_> {
             insert.execute(params![&**key, id_bytes(id)])?;
         }
         if let Some((_, window)) = keys.dedupe {
-            let ends = self.now.saturating_add(i64::try_from(window.as_nanos()).unwrap_or(i64::MAX));
+            let ends = self.now.saturating_add(codec::length(window));
             for (task, _) in submission.tasks.iter().zip(repeated).filter(|(_, repeated)| !**repeated) {
                 let mut insert = self.db.prepare_cached("INSERT OR REPLACE INTO recent VALUES (?1, ?2, ?3)")?;
                 insert.execute(params![content(submission, task), id_bytes(id), ends])?;

@@ -20,6 +20,7 @@
 //! | `keys` | order, replacing an older one, not repeating |
 //! | `list` | pages of tasks, read on a connection of their own |
 //! | `letters` | dead letters: requeued, or forgotten |
+//! | `limits` | what was sent within long limits |
 //! | `prune` | forgetting what is finished and old |
 //! | `space` | how much room the disk has |
 //! | `rows`, `schema.sql` | the tables, and how their rows are read |
@@ -37,6 +38,7 @@ mod inspect;
 mod keys;
 mod lanes;
 mod letters;
+mod limits;
 mod list;
 mod open;
 mod prune;
@@ -54,7 +56,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     thread::{Builder, JoinHandle},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -70,7 +72,7 @@ use self::{
     space::Space,
     writer::{Call, Returning, Shared},
 };
-use super::{Durability, OpenError, Store, StoreError, UrlPlatform, codec};
+use super::{Durability, LIMITS_LOOK_BACK, OpenError, Store, StoreError, UrlPlatform, codec};
 use crate::clock::Clock;
 
 /// Calls that may wait for the writer; whoever calls beyond them waits for a place.
@@ -88,13 +90,22 @@ pub struct SqliteOptions {
     pub retention: Duration,
     /// Waiting tasks at most. Default: as many as the disk holds.
     pub waiting_max: u64,
+    /// How far rate limits look back at most. What a process was at when it died may have been sent, and counts for so long.
+    /// Default: 1 day.
+    pub limits_look_back: Duration,
 }
 
 impl SqliteOptions {
     /// A file that survives a power cut, and keeps finished notifications for 7 days.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let retention = Duration::from_secs(7 * 24 * 60 * 60);
-        Self { path: path.into(), durability: Durability::Disk, retention, waiting_max: u64::MAX }
+        Self {
+            path: path.into(),
+            durability: Durability::Disk,
+            retention,
+            waiting_max: u64::MAX,
+            limits_look_back: LIMITS_LOOK_BACK,
+        }
     }
 }
 
@@ -102,7 +113,6 @@ impl SqliteOptions {
 pub struct SqliteStore {
     options: SqliteOptions,
     urls: Vec<UrlPlatform>,
-    sent_before: Option<SystemTime>,
     /// `None` once it is being dropped.
     calls: Option<mpsc::Sender<Box<dyn Call>>>,
     shared: Arc<Shared>,
@@ -167,12 +177,11 @@ impl SqliteStore {
         };
         let owner = Owner::take(&options.path)?;
         let mut db = open::connect(&options.path, options.durability)?;
-        let book = recover::recover(&mut db, codec::nanos(clock.wall())).map_err(cannot)?;
+        let book = recover::recover(&mut db, codec::nanos(clock.wall()), options.limits_look_back).map_err(cannot)?;
         let urls = recover::urls(&db).map_err(|error| cannot(error.into()))?;
         let shared = Arc::new(Shared { counts: Mutex::new(book.counts), ..Shared::default() });
         let (calls, receiver) = mpsc::channel(CALLS_MAX);
-        let sent_before = (book.sent_before > 0).then(|| codec::moment(book.sent_before));
-        let store = Self { options, urls, sent_before, calls: Some(calls), shared, writer: Mutex::new(None) };
+        let store = Self { options, urls, calls: Some(calls), shared, writer: Mutex::new(None) };
         Ok((store, Opened { _owner: owner, db, book }, receiver))
     }
 

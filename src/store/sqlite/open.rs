@@ -17,8 +17,13 @@ use crate::{
 pub const APPLICATION_ID: i32 = 0x6e68_7562;
 
 /// What each version of the schema adds to the one before.
-const MIGRATIONS: [&str; 4] =
-    [include_str!("schema.sql"), include_str!("steps.sql"), include_str!("endpoints.sql"), include_str!("sent.sql")];
+const MIGRATIONS: [&str; 5] = [
+    include_str!("schema.sql"),
+    include_str!("steps.sql"),
+    include_str!("endpoints.sql"),
+    include_str!("sent.sql"),
+    include_str!("spent.sql"),
+];
 
 /// Versions of SQLite before this one can damage a write-ahead log that two connections use
 /// (<https://sqlite.org/wal.html>, "The WAL-reset bug").

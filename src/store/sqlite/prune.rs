@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::params;
 
 use super::{failure::Failure, session::Session};
-use crate::failpoint::failpoint;
+use crate::{failpoint::failpoint, store::codec};
 
 /// Notifications looked at, and keys forgotten, in one slice.
 const SLICE: i64 = 1000;
@@ -20,7 +20,10 @@ impl Session<'_> {
         let keys = self.db.prepare_cached(keys)?.execute(params![self.now, SLICE])?;
         let recent = "DELETE FROM recent WHERE content IN (SELECT content FROM recent WHERE expires <= ?1 LIMIT ?2)";
         let keys = keys + self.db.prepare_cached(recent)?.execute(params![self.now, SLICE])?;
-        let age = i64::try_from(retention.as_nanos()).unwrap_or(i64::MAX);
+        let spent =
+            "DELETE FROM spent WHERE (lane, recipient, at) IN (SELECT lane, recipient, at FROM spent WHERE until <= ?1 LIMIT ?2)";
+        let keys = keys.max(self.db.prepare_cached(spent)?.execute(params![self.now, SLICE])?);
+        let age = codec::length(retention);
         let found = self.candidates(self.now.saturating_sub(age))?;
         let looked_at = found.len() as i64;
         let mut forgotten = 0;

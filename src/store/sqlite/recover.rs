@@ -1,11 +1,11 @@
 //! What a process that died left behind, and what is read into memory at the start.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use notifyhub_platforms::contract::Secret;
 use rusqlite::{Connection, params};
 
-use super::{book::Book, failure::Failure, lanes::Lanes, rows::state};
+use super::{book::Book, failure::Failure, lanes::Lanes, limits::spend_claimed, rows::state};
 use crate::{
     failpoint::{failpoint, is_planted},
     store::{Counts, UrlPlatform, codec, rank::Ranks},
@@ -36,11 +36,17 @@ const END_AMBIGUOUS: &str =
 /// What too many processes died with is dead.
 const END_POISON: &str = "UPDATE task SET state = ?1, wake = 0, dead = ?2, ended = ?3 WHERE state = 4 AND crashes >= ?4";
 
-/// Takes back what a process that died had claimed, in one transaction, and reads what is kept in memory.
-pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
+/// Takes back what a process that died had claimed, in one transaction, and reads what is kept in memory. What it had and
+/// may have been sent counts against limits that look back as far as `looks_back`.
+pub fn recover(db: &mut Connection, now: i64, looks_back: Duration) -> Result<Book, Failure> {
     let transaction = db.transaction()?;
     let claimed: Vec<Vec<u8>> =
         transaction.prepare("SELECT tasks FROM claim")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    // A row stays as long as any of its tasks is claimed: one that was retried meanwhile keeps its time, and one that was
+    // claimed again counts once.
+    let seqs = claimed.iter().flat_map(|packed| packed.chunks_exact(8));
+    let seqs: BTreeSet<i64> = seqs.map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect();
+    spend_claimed(&transaction, seqs.iter().copied(), now, looks_back)?;
     let ambiguous = transaction.execute(END_AMBIGUOUS, params![state::DEAD, DeadReason::Ambiguous.as_str(), now])?;
     transaction.execute("DELETE FROM begun", [])?;
     // Whoever had them died with them: that is counted before they are tried again.
@@ -52,10 +58,6 @@ pub fn recover(db: &mut Connection, now: i64) -> Result<Book, Failure> {
              wake = coalesce((SELECT min(coalesce(expires, until), coalesce(until, expires)) FROM notification \
                LEFT JOIN step ON step.seq = task.seq WHERE id = task.notification), 0) WHERE seq = ?1 AND state IN (2, 3, 4)",
         )?;
-        // A row stays as long as any of its tasks is claimed: one that was retried meanwhile keeps its time, and one that was
-        // claimed again counts once.
-        let seqs = claimed.iter().flat_map(|packed| packed.chunks_exact(8));
-        let seqs: BTreeSet<i64> = seqs.map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect();
         for seq in seqs {
             recovered += update.execute(params![seq, QUARANTINE_AFTER, state::QUARANTINED, state::WAITING, counted])?;
         }

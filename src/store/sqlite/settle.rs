@@ -31,6 +31,7 @@ impl Session<'_> {
         self.end_sending(&leased)?;
         if settlement.attempt.is_some() {
             self.book.sent = self.now;
+            self.spend(settlement, leased.lane)?;
         }
         // One that runs alone lets the next one go while it waits.
         if let Some(kept) = settlement.keeps.as_ref().filter(|_| !leased.cancelled && leased.state != state::QUARANTINED) {

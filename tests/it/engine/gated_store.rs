@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use notifyhub::{
     Counts, Durability, NotificationId, Outcome,
     store::{
-        ArrivalSender, Cancelled, Claimed, Credits, Cursor, Endpoint, Enqueued, Failing, LeaseToken, MemoryLimits, MemoryStore,
-        Page, Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter,
+        ArrivalSender, Cancelled, Claimed, Credits, Cursor, Endpoint, Enqueued, Failing, LeaseToken, Limit, MemoryLimits,
+        MemoryStore, Owned, Page, Released, Settled, Settlement, Store, StoreError, Submission, TaskFilter,
     },
     task::{Task, TaskId},
 };
@@ -163,8 +163,8 @@ impl Store for GatedStore {
         self.store.list(filter, after, max).await
     }
 
-    fn sent_before(&self) -> Option<std::time::SystemTime> {
-        self.store.sent_before()
+    async fn own(&self, limits: &[Limit]) -> Result<Vec<Owned>, StoreError> {
+        self.store.own(limits).await
     }
 
     async fn waiting_before(&self, task: TaskId, max: usize) -> Result<Option<usize>, StoreError> {

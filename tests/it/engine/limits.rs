@@ -3,17 +3,15 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use notifyhub::{
-    Hub, Notification, StartError,
+    Notification, StartError,
     clock::Clock,
     config::{DeliveryConfig, RateWindow},
     platforms::{
         contract::{Capabilities, Counted, LimitScope, SendError},
         testkit::FakePlatform,
     },
-    store::{SqliteOptions, SqliteStore},
-    testing::{MovedClock, Reaction, TestHub},
+    testing::{Reaction, TestHub},
 };
-use tempfile::TempDir;
 
 use super::soon;
 
@@ -226,59 +224,4 @@ async fn a_native_batch_carries_no_more_bytes_than_its_platform_takes() {
     let calls: Vec<Vec<_>> = batches.batches().into_iter().map(|size| sent.by_ref().take(size).collect()).collect();
     assert!(calls.iter().all(|call| call.len() == 1 || call.iter().sum::<usize>() <= 100), "{calls:?}");
     assert!(calls.len() < sizes.len() && calls.contains(&vec![200]), "one that is larger goes alone: {calls:?}");
-}
-
-#[tokio::test]
-async fn what_was_sent_before_a_restart_counts_against_a_limit_as_long_as_that_looks_back() {
-    let (folder, clock, platform) = (TempDir::new().expect("a folder"), MovedClock::new(), FakePlatform::new());
-    let count = NonZeroU32::new(3).expect("not zero");
-    let delivery = DeliveryConfig {
-        rate_limit: vec![RateWindow { count, per: Duration::from_secs(30), burst: count }],
-        ..DeliveryConfig::default()
-    };
-    let start = async || {
-        let options = SqliteOptions::new(folder.path().join("hub.db"));
-        let store = soon(async {
-            loop {
-                // The one before may still be closing it.
-                match SqliteStore::open(options.clone(), Arc::new(clock.clone())) {
-                    Ok(store) => return store,
-                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-                }
-            }
-        });
-        let store = store.await;
-        let hub = Hub::builder().clock(Arc::new(clock.clone())).store(Arc::new(store)).delivery(delivery.clone());
-        hub.platform("ops", platform.clone()).start().await.expect("starts")
-    };
-    let hub = start().await;
-    let first = hub.send_all((0..3).map(|n| to("ops", n))).await.expect("accepted");
-    soon(first.outcomes(|_| ())).await.expect("known");
-    hub.shutdown(Duration::from_secs(5)).await.expect("in time");
-    drop((hub, first));
-    clock.advance(Duration::from_secs(10));
-
-    let hub = start().await;
-    let fourth = hub.send(to("ops", 3)).await.expect("accepted");
-    let task = fourth.tasks().next().expect("one task").id;
-    let told = soon(async {
-        loop {
-            let told = hub.explain(task).await.expect("readable").expect("known");
-            if told.contains("parked") {
-                return told;
-            }
-            tokio::task::yield_now().await;
-        }
-    });
-    let told = told.await;
-    let waits =
-        |seconds| told == format!("not tried yet; parked: the rate limit of ops is used up, for {seconds} s more; 0 before it");
-    // The clock goes on while the hub starts.
-    assert!((15..=20).any(waits), "{told}");
-    clock.advance(Duration::from_secs(14));
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(platform.count(), 3, "four within half a minute are too many");
-    clock.advance(Duration::from_secs(6));
-    soon(fourth.outcome()).await.expect("known");
-    assert_eq!(platform.count(), 4);
 }

@@ -13,6 +13,7 @@ mod gated_store;
 mod lanes;
 mod lifecycle;
 mod limits;
+mod restarts;
 mod routes;
 mod workers;
 

@@ -8,8 +8,8 @@ use notifyhub::{
     Counts, Durability, NotificationId, Outcome,
     clock::Clock,
     store::{
-        ArrivalSender, Cancelled, Claimed, Credits, Cursor, Endpoint, Enqueued, Failing, LeaseToken, Page, Released, Settled,
-        Settlement, SqliteStore, Store, StoreError, Submission, TaskFilter,
+        ArrivalSender, Cancelled, Claimed, Credits, Cursor, Endpoint, Enqueued, Failing, LeaseToken, Limit, Owned, Page,
+        Released, Settled, Settlement, SqliteStore, Store, StoreError, Submission, TaskFilter,
     },
     task::{Task, TaskId},
 };
@@ -177,8 +177,9 @@ impl Store for FaultyStore {
         self.store.list(filter, after, max).await
     }
 
-    fn sent_before(&self) -> Option<std::time::SystemTime> {
-        self.store.sent_before()
+    async fn own(&self, limits: &[Limit]) -> Result<Vec<Owned>, StoreError> {
+        self.before().await?;
+        self.store.own(limits).await
     }
 
     async fn waiting_before(&self, task: TaskId, max: usize) -> Result<Option<usize>, StoreError> {

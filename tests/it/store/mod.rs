@@ -13,6 +13,7 @@
 //! | `keys` | order, replacing an older one, not repeating |
 //! | `endpoints` | endpoints that fail |
 //! | `steps` | tasks with several ways |
+//! | `limits` | what was sent within long limits |
 //! | `letters` | lists, and dead letters: requeued or dropped |
 //! | `sqlite/` | what a file promises: reopening, crashes, damage, ownership |
 //! | `postgres/` | what a shared database promises: nodes, leases, trouble with the server |
@@ -27,6 +28,7 @@ mod finished;
 mod fresh;
 mod keys;
 mod letters;
+mod limits;
 mod model;
 mod postgres;
 mod settle;

@@ -212,7 +212,14 @@ impl Stand {
             worker: 0,
             result,
         };
-        Settlement { token: lease.token, task: lease.task.clone(), attempt: Some(attempt), disposition, keeps: None }
+        Settlement {
+            token: lease.token,
+            task: lease.task.clone(),
+            attempt: Some(attempt),
+            disposition,
+            keeps: None,
+            spends: None,
+        }
     }
 
     /// Forgets everything that may be forgotten.

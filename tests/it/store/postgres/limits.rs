@@ -15,12 +15,16 @@ use notifyhub::{
         Platform,
         contract::{Capabilities, Envelope, Receipt, SendError},
     },
-    store::{Limit, Owned, PostgresOptions, PostgresStore, Store},
+    store::{Limit, Owned, PostgresOptions, PostgresStore, Settlement, Spends, Store, Whose},
+    task::Disposition,
     testing::MovedClock,
 };
 use tokio::runtime::Handle;
 
-use super::{super::stand::postgres, server::Database};
+use super::{
+    super::stand::{Stand, lane, postgres},
+    server::Database,
+};
 
 const GONE: &str = "NOTIFYHUB_TEST_POSTGRES is set: run ./test";
 
@@ -105,23 +109,88 @@ async fn what_a_node_kept_another_keeps_when_it_is_gone() {
     assert!(most <= 5, "{most} within a second, whoever sent them");
 }
 
+/// The limit of the lane `a`, which is told by the hour or waited for.
+fn limit(name: &str, short: Duration, long: Duration) -> [Limit; 1] {
+    [Limit { name: name.into(), whose: Whose::Lane(lane("a")), short, long }]
+}
+
+async fn own(store: &dyn Store, limit: &[Limit; 1]) -> Owned {
+    store.own(limit).await.expect("asked").remove(0)
+}
+
+const SHORT: Duration = Duration::from_secs(10);
+
 #[tokio::test]
 async fn a_limit_is_one_nodes_until_it_is_given_up_or_the_node_is_lost() {
     let (database, clock) = (Database::new().await.expect(GONE), MovedClock::new());
     let one = postgres(&database.url, Default::default(), &clock, "one").await;
     let other = postgres(&database.url, Default::default(), &clock, "other").await;
-    let limit = |name: &str| [Limit { name: name.into(), looks_back: Duration::from_secs(10) }];
-    let own = async |store: &PostgresStore, name: &str| store.own(&limit(name)).await.expect("asked")[0];
-    let waits =
-        |owned: Owned| matches!(owned, Owned::Here(wait) if wait > Duration::from_secs(8) && wait <= Duration::from_secs(10));
-    for name in ["a", "b"] {
-        assert_eq!(own(&one, name).await, Owned::Here(Duration::ZERO));
-        assert_eq!((own(&other, name).await, own(&one, name).await), (Owned::Elsewhere, Owned::Here(Duration::ZERO)));
+    let [a, b] = ["a", "b"].map(|name| limit(name, SHORT, Duration::ZERO));
+    let waits = |owned: Owned| matches!(owned, Owned::Soon(wait) if wait > Duration::from_secs(8) && wait <= SHORT);
+    let free = || Owned::Here(Vec::new());
+    for limit in [&a, &b] {
+        assert_eq!(own(&one, limit).await, free());
+        assert_eq!((own(&other, limit).await, own(&one, limit).await), (Owned::Elsewhere, free()));
     }
-    one.disown(&limit("a")).await.expect("given up");
-    assert!(waits(own(&other, "a").await), "what was sent counts for a while");
-    assert!(waits(own(&other, "a").await), "and that is not counted anew");
-    assert_eq!(own(&one, "a").await, Owned::Elsewhere);
+    one.disown(&a).await.expect("given up");
+    assert!(waits(own(&other, &a).await), "what was sent counts for a while");
+    assert!(waits(own(&other, &a).await), "and that is not counted anew");
+    assert_eq!(own(&one, &a).await, Owned::Elsewhere);
     database.lose("one").await;
-    assert!(waits(own(&other, "b").await));
+    assert!(waits(own(&other, &b).await));
+}
+
+#[tokio::test]
+async fn what_a_lost_node_sent_and_may_have_sent_counts_against_long_limits_of_the_next() {
+    let (database, clock) = (Database::new().await.expect(GONE), MovedClock::new());
+    let lost = Stand::of(postgres(&database.url, Default::default(), &clock, "lost").await, clock.clone());
+    let next = Stand::of(postgres(&database.url, Default::default(), &clock, "next").await, clock.clone());
+    let by_the_hour = limit("lane/a", Duration::ZERO, Duration::from_secs(3600));
+    assert_eq!(own(&*lost.store, &by_the_hour).await, Owned::Here(Vec::new()));
+    lost.put(&["a", "a", "a", "b"]).await;
+    let leases = lost.claim_all().await;
+    let sent = leases.iter().find(|lease| lease.task.lane == lane("a")).expect("three");
+    let spends = Some(Spends { at: clock.wall(), weight: 5, recipient: true, counts_for: Duration::from_secs(3600) });
+    let settlement = Settlement { spends, ..lost.settlement(sent, Disposition::Delivered) };
+    lost.store.settle(&[settlement].into()).await.expect("settles");
+    database.lose("lost").await;
+    let wait = own(&*next.store, &by_the_hour).await;
+    assert!(matches!(wait, Owned::Soon(wait) if wait > Duration::from_secs(55)), "it may not be written down yet: {wait:?}");
+    // The minute is over.
+    let client = database.client().await;
+    client.execute("UPDATE notifyhub.limited SET free = now()", &[]).await.expect("written");
+    let told = async || {
+        let Owned::Here(spent) = own(&*next.store, &by_the_hour).await else { panic!("it is its own") };
+        let mut told: Vec<_> = spent.into_iter().map(|one| (one.tasks, one.weight, one.recipient)).collect();
+        told.sort();
+        told
+    };
+    while told().await.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(told().await, [(1, 5, Some("ada".into())), (2, 2, Some("ada".into()))], "and nothing of the lane b");
+}
+
+#[tokio::test]
+async fn a_limit_by_the_hour_holds_when_it_changes_hands() {
+    let (database, sink) = (Database::new().await.expect(GONE), Sink::default());
+    let count = NonZeroU32::new(6).expect("not zero");
+    let window = RateWindow { count, per: Duration::from_secs(3600), burst: count };
+    let delivery = || DeliveryConfig { rate_limit: vec![window], ..DeliveryConfig::default() };
+    let one = hub_on(&database, "one", &sink, delivery()).await;
+    let outcomes = one.send_all(many(4)).await.expect("accepted").outcomes(|_| ()).await.expect("known");
+    assert!(outcomes.iter().all(|outcome| outcome.all_delivered()));
+    one.shutdown(Duration::from_secs(10)).await.expect("in time");
+    // The minute that its last owner may still have been writing is over.
+    database.client().await.execute("DELETE FROM notifyhub.limited", &[]).await.expect("written");
+    let other = hub_on(&database, "other", &sink, delivery()).await;
+    for _ in 0..2 {
+        assert!(other.deliver(Notification::text("x").to("ops")).await.expect("known").all_delivered());
+    }
+    let seventh = other.send(Notification::text("x").to("ops")).await.expect("accepted");
+    let task = seventh.tasks().next().expect("one").id;
+    while !other.explain(task).await.expect("readable").is_some_and(|told| told.contains("the rate limit of ops is used up")) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(sink.times().len(), 6, "six within an hour, whoever sent them");
 }

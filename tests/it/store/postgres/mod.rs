@@ -32,7 +32,7 @@ async fn the_suite_runs_on_postgres_too() {
 async fn a_database_of_the_first_version_keeps_what_it_holds() {
     let stand = postgres_stand(Default::default()).await.expect("NOTIFYHUB_TEST_POSTGRES is set: run ./test");
     let tasks = stand.put(&["ops"]).await;
-    let first_version = "ALTER TABLE notifyhub.task DROP COLUMN another; DROP TABLE notifyhub.limited, notifyhub.endpoint; UPDATE notifyhub.schema_version SET version = 1";
+    let first_version = "ALTER TABLE notifyhub.task DROP COLUMN another; DROP TABLE notifyhub.limited, notifyhub.endpoint, notifyhub.spent; UPDATE notifyhub.schema_version SET version = 1";
     stand.database().client().await.batch_execute(first_version).await.expect("changed");
     let again = postgres(&stand.database().url, Default::default(), &stand.clock, "node-2").await;
     let credits = credits(10, &[], 10);

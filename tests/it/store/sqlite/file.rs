@@ -94,7 +94,8 @@ async fn a_file_of_the_first_version_keeps_what_it_holds() {
     let stand = sqlite_stand(folder.path(), &clock);
     let tasks = stand.put(&["ops"]).await;
     drop(stand);
-    let first_version = "DROP TABLE step; DROP TABLE endpoint; ALTER TABLE counts DROP COLUMN sent; PRAGMA user_version = 1";
+    let first_version =
+        "DROP TABLE step; DROP TABLE endpoint; DROP TABLE spent; ALTER TABLE counts DROP COLUMN sent; PRAGMA user_version = 1";
     Connection::open(folder.path().join("notifyhub.db")).and_then(|db| db.execute_batch(first_version)).expect("changed");
     let stand = sqlite_stand(folder.path(), &clock);
     assert_eq!(stand.claim_all().await[0].task.id, tasks[0].id);

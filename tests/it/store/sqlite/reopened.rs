@@ -1,17 +1,17 @@
 //! What was accepted is there after the file was closed, or its process killed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use notifyhub::{
     TaskState,
     clock::Clock,
-    store::{Durability, Enqueued, arrivals},
+    store::{Durability, Enqueued, Limit, Owned, Settlement, Spends, Whose, arrivals},
     task::{DeadReason, Disposition},
     testing::MovedClock,
 };
 
 use super::{
-    super::stand::{WHILE, assert_same, claimed_tasks, sqlite_stand},
+    super::stand::{Stand, WHILE, assert_same, claimed_tasks, lane, sqlite_stand},
     after_a_kill, new_file,
 };
 
@@ -177,25 +177,52 @@ async fn what_was_retried_before_its_process_died_keeps_its_time() {
 }
 
 #[tokio::test]
-async fn when_the_process_before_sent_for_the_last_time_is_known_to_the_next() {
+async fn what_the_process_before_sent_counts_against_short_limits_until_they_look_back_to_it_no_more() {
     let clock = MovedClock::new();
     let (folder, stand) = new_file(&clock);
-    assert_eq!(stand.store.sent_before(), None);
+    let short = Limit { name: "lane/a".into(), whose: Whose::Lane(lane("a")), short: 2 * WHILE, long: Duration::ZERO };
+    let own = async |stand: &Stand| stand.store.own(std::slice::from_ref(&short)).await.expect("asked").remove(0);
+    let free = Owned::Here(Vec::new());
+    assert_eq!(own(&stand).await, free);
     stand.put(&["a", "b"]).await;
     drop(stand);
     clock.advance(WHILE);
     let stand = sqlite_stand(folder.path(), &clock);
-    assert_eq!(stand.store.sent_before(), None, "nothing was sent yet");
-    let from = clock.wall();
+    assert_eq!(own(&stand).await, free, "nothing was sent yet");
     let [first, second] = &stand.claim_all().await[..] else { unreachable!("two were put") };
     stand.settle(first, Disposition::Delivered).await;
-    let sent = from..=clock.wall();
+    assert_eq!(own(&stand).await, free, "what this process sends it knows");
     clock.advance(WHILE);
-    let killed_at = clock.wall();
     let (_copy, next) = after_a_kill(folder.path(), &clock);
-    assert!(next.store.sent_before().is_some_and(|at| at >= killed_at), "of what was under way nobody knows");
+    assert!(matches!(own(&next).await, Owned::Soon(wait) if wait > WHILE), "of what was under way nobody knows when it was sent");
     stand.store.release(vec![(second.token, second.task.clone())]).await.expect("releases");
     drop(stand);
+    let next = sqlite_stand(folder.path(), &clock);
+    assert!(matches!(own(&next).await, Owned::Soon(wait) if !wait.is_zero() && wait <= WHILE), "sent a while ago");
     clock.advance(WHILE);
-    assert!(sqlite_stand(folder.path(), &clock).store.sent_before().is_some_and(|at| sent.contains(&at)));
+    assert_eq!(own(&next).await, free);
+}
+
+#[tokio::test]
+async fn what_was_sent_and_what_may_have_been_when_the_process_died_counts_against_long_limits() {
+    let clock = MovedClock::new();
+    let (folder, stand) = new_file(&clock);
+    stand.put(&["a", "a", "a", "b"]).await;
+    let hour = Duration::from_secs(3600);
+    let leases = stand.claim_all().await;
+    let sent = leases.iter().find(|lease| lease.task.lane == lane("a")).expect("three");
+    let spends = Some(Spends { at: clock.wall(), weight: 5, recipient: true, counts_for: hour });
+    let settlement = Settlement { spends, ..stand.settlement(sent, Disposition::Delivered) };
+    stand.store.settle(&[settlement].into()).await.expect("settles");
+    clock.advance(WHILE);
+    let died_at = clock.wall();
+    let (_copy, next) = after_a_kill(folder.path(), &clock);
+    let long = Limit { name: "lane/a".into(), whose: Whose::Lane(lane("a")), short: Duration::ZERO, long: hour };
+    let Owned::Here(mut spent) = next.store.own(std::slice::from_ref(&long)).await.expect("asked").remove(0) else {
+        panic!("nothing is waited for that is written down");
+    };
+    spent.sort_by_key(|one| one.at);
+    let told: Vec<_> = spent.iter().map(|one| (one.tasks, one.weight, one.recipient.as_deref())).collect();
+    assert_eq!(told, [(1, 5, Some("ada")), (2, 2, Some("ada"))]);
+    assert!(spent[1].at >= died_at, "as if sent at this moment");
 }
