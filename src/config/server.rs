@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
     /// Where `notifyhub serve` answers, and where other commands ask it: an address of this machine alone (loopback) with a
-    /// port, `""` being nowhere. Every user of the machine can ask. Default: `127.0.0.1:8420`.
+    /// port, `""` being nowhere. Every user of the machine can ask, and send. Default: `127.0.0.1:8420`.
     #[schemars(extend("x-format" = "listen-loopback"))]
     pub listen: String,
 }

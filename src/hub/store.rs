@@ -4,7 +4,6 @@ use std::{
     env,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::runtime::Handle;
@@ -16,12 +15,12 @@ use crate::store::{PostgresOptions, PostgresStore};
 use crate::store::{SqliteOptions, SqliteStore};
 use crate::{
     clock::Clock,
-    config::{Config, StoreConfig, StoreKind},
+    config::{Config, StoreKind},
     store::{MemoryLimits, MemoryStore, Store},
 };
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use crate::{
-    config::KeptThrough,
+    config::{KeptThrough, StoreConfig},
     store::{Durability, LIMITS_LOOK_BACK},
 };
 
@@ -64,7 +63,7 @@ async fn open_database(_config: &Config, _runtime: &Handle, _clock: Arc<dyn Cloc
 
 /// How far back limits of platforms look that are made in code is not known yet.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-fn limits_look_back(config: &Config) -> Duration {
+fn limits_look_back(config: &Config) -> std::time::Duration {
     config.limits_look_back().max(LIMITS_LOOK_BACK)
 }
 

@@ -4,15 +4,20 @@ use std::{io, net::SocketAddr};
 
 use axum::{
     Router,
-    extract::Request,
-    http::{Uri, header},
+    extract::{DefaultBodyLimit, Request},
+    http::{Method, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use tokio::net::TcpListener;
 
-use super::{Metrics, problem::Problem, tasks};
+use super::{
+    Metrics,
+    notifications::{self, Intake},
+    problem::Problem,
+    tasks,
+};
 use crate::Hub;
 
 /// A listener.
@@ -49,15 +54,21 @@ impl Server {
     }
 }
 
-/// What `serve` answers: what `hub` knows, and the process's metrics.
+/// What `serve` answers: it accepts notifications for `hub`, and tells what that knows, and the process's metrics.
 pub fn api(hub: Hub, metrics: &Metrics) -> Router {
+    let intake = Router::new()
+        .route("/v1/notifications", post(notifications::post))
+        .layer(DefaultBodyLimit::max(notifications::BODY_MAX))
+        .with_state(Intake::new(hub.clone()));
     let known = Router::new()
         .route("/v1/tasks/{id}", get(tasks::task))
         .route("/v1/notifications/{id}", get(tasks::notification))
         .with_state(hub)
+        .merge(intake)
         .merge(metrics.routes());
     let nothing = async |uri: Uri| Problem::not_found(format!("nothing is at {}", uri.path()));
-    known.fallback(nothing).layer(middleware::from_fn(this_machine_only))
+    let not_so = async |method: Method, uri: Uri| Problem::not_allowed(format!("{} does not answer {method}", uri.path()));
+    known.fallback(nothing).method_not_allowed_fallback(not_so).layer(middleware::from_fn(this_machine_only))
 }
 
 /// Answers requests for this machine's own names only: a web page whose name somebody made point here (DNS rebinding) asks

@@ -1,5 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -7,45 +9,99 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::HubError;
+use crate::{HubError, store::StoreError};
+
+/// When whoever finds the disk full should come back: space is looked for again by then.
+const DISK_FULL_WAIT: Duration = Duration::from_secs(10);
 
 /// Why a request got no answer, for programs (its status) and for people (the rest).
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
     detail: String,
+    /// When it is worth asking again, if that is known.
+    retry_after: Option<Duration>,
 }
 
 impl Problem {
+    fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), retry_after: None }
+    }
+
     /// 400: the request makes no sense.
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, detail: detail.into() }
+        Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
     /// 403: the request is not answered, whoever sends it.
     pub(super) fn forbidden(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::FORBIDDEN, detail: detail.into() }
+        Self::new(StatusCode::FORBIDDEN, detail)
     }
 
     /// 404: there is no such thing.
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, detail: detail.into() }
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// 405: there is such a thing, but nothing like that can be done with it.
+    pub(super) fn not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+    }
+
+    /// 413: the body is larger than is read.
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+
+    /// 415: the body is of another kind than is read.
+    pub(super) fn unsupported(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    }
+
+    /// 503: not now, but after `retry_after`.
+    pub(super) fn busy(detail: impl Into<String>, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 }
 
-/// 503: the store cannot be read now.
+/// 503 where it may be otherwise later, 409 for a key that was used for something else, 422 for what can never be done.
 impl From<HubError> for Problem {
     fn from(error: HubError) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, detail: error.to_string() }
+        let (detail, status) = (error.to_string(), status(&error));
+        let retry_after = match error {
+            HubError::Busy { retry_after, .. } => Some(retry_after),
+            HubError::Store(StoreError::DiskFull) => Some(DISK_FULL_WAIT),
+            _ => None,
+        };
+        Self { status, detail, retry_after }
+    }
+}
+
+fn status(error: &HubError) -> StatusCode {
+    match error {
+        HubError::Conflict { .. } => StatusCode::CONFLICT,
+        HubError::Targets(_) | HubError::TooManyTargets(_) | HubError::NoSuchPlatform { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        // More than ever fits.
+        HubError::Store(StoreError::Unstorable(_) | StoreError::Full { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
+        HubError::InBatch { error, .. } => status(error),
+        _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or_default();
-        let body = json!({ "type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail });
+        let mut body = json!({ "type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail });
+        if let Some(wait) = self.retry_after {
+            body["retry_after"] = json!(wait.as_secs_f64());
+        }
         let mut response = (self.status, Json(body)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(wait) = self.retry_after {
+            // Whole seconds (RFC 9110, section 10.2.3).
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs_f64().ceil().max(1.0) as u64));
+        }
         response
     }
 }

@@ -44,8 +44,19 @@ impl Service {
 
     /// What it answers to a request with this target and `Host`: the head, and the body.
     async fn ask(&self, target: &str, host: &str) -> (String, String) {
+        self.exchange(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
+    }
+
+    /// What it answers to a notification that is posted with these further header lines: the head, and the body.
+    async fn post(&self, headers: &str, body: &str) -> (String, Value) {
+        let length = body.len();
+        let head = format!("POST /v1/notifications HTTP/1.1\r\nHost: {}\r\nConnection: close", self.listen);
+        let (head, body) = self.exchange(format!("{head}\r\nContent-Length: {length}\r\n{headers}\r\n{body}")).await;
+        (head, serde_json::from_str(&body).expect("JSON"))
+    }
+
+    async fn exchange(&self, request: String) -> (String, String) {
         let mut stream = TcpStream::connect(&self.listen).await.expect("it listens");
-        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.expect("text");
@@ -144,6 +155,61 @@ async fn the_service_answers_its_own_machine_in_json_and_says_what_is_wrong() {
         let detail = problem["detail"].as_str().expect("words");
         assert!(problem["status"] == status && detail.contains(says), "{body}");
     }
+}
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notification_that_is_posted_is_kept_and_delivered_once_per_key() {
+    let sink = FaultServer::start().await;
+    let (service, _) = Service::start(&sink).await;
+    let body = r#"{"to": ["hook"], "title": "db-3", "body": "disk full", "correlation_id": "c-7"}"#;
+    let keyed = format!("{JSON}Idempotency-Key: k-1\r\n");
+    let (head, accepted) = service.post(&keyed, body).await;
+    assert!(head.starts_with("http/1.1 202"), "{head} {accepted}");
+    let id = accepted["id"].as_str().expect("an id");
+    assert!(head.contains(&format!("location: /v1/notifications/{id}")), "{head}");
+    assert_eq!((&accepted["durability"], &accepted["correlation_id"]), (&"disk".into(), &"c-7".into()));
+    let task = &accepted["tasks"][0];
+    assert_eq!((&task["target"], &task["state"]), (&"hook".into(), &"waiting".into()));
+    let (_, found) = service.ask(&format!("/v1/notifications/{id}"), "localhost").await;
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    assert_eq!((&found["tasks"][0]["task"], &found["tasks"][0]["correlation_id"]), (&task["id"], &"c-7".into()));
+    let (head, again) = service.post(&keyed, body).await;
+    assert!(head.starts_with("http/1.1 202"), "{head} {again}");
+    assert_eq!((&again["id"], &again["tasks"]), (&accepted["id"], &accepted["tasks"]));
+    let (head, conflict) = service.post(&keyed, &body.replace("full", "empty")).await;
+    assert!(head.starts_with("http/1.1 409") && conflict["detail"].as_str().is_some_and(|why| why.contains(id)), "{conflict}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_accepted_is_refused_with_its_reason_and_nothing_of_it_is_kept() {
+    let sink = FaultServer::start().await;
+    let (mut service, _) = Service::start(&sink).await;
+    let plain = "Content-Type: text/plain\r\n";
+    let fine = r#"{"to": ["hook"], "body": "x"}"#;
+    for (headers, body, status, says) in [
+        ("", fine, 415, "application/json"),
+        (plain, fine, 415, "application/json"),
+        (JSON, r#"{"to": ["hook"], "boddy": "x"}"#, 400, "unknown field `boddy`"),
+        (JSON, r#"{"to": ["hook"], "body": "x""#, 400, "not JSON"),
+        (JSON, r#"{"to": ["hook"]}"#, 400, "nothing to say"),
+        (JSON, r#"{"to": ["nosuch"], "body": "x"}"#, 422, "hook"),
+        (JSON, r#"{"to": [], "body": "x"}"#, 422, "target"),
+        (&*format!("{JSON}Idempotency-Key: \r\n"), fine, 400, "Idempotency-Key"),
+        (&*format!("{JSON}Idempotency-Key: a\r\n"), r#"{"to": ["hook"], "body": "x", "idempotency_key": "b"}"#, 400, "differ"),
+        (JSON, &*format!(r#"{{"to": ["hook"], "body": "{}"}}"#, "x".repeat(8 * 1024 * 1024)), 413, "8388608 bytes"),
+    ] {
+        let (head, problem) = service.post(headers, body).await;
+        let detail = problem["detail"].as_str().expect("words");
+        assert!(head.starts_with(&format!("http/1.1 {status}")) && detail.contains(says), "{head} {problem}");
+        assert!(problem["status"] == status && head.contains("content-type: application/problem+json"), "{head} {problem}");
+    }
+    let (head, body) = service.ask("/v1/notifications", "localhost").await;
+    assert!(head.starts_with("http/1.1 405") && body.contains("GET"), "{head} {body}");
+    service.child.kill().await.expect("it ran");
+    let kept = service.desk.run("tasks list -o json").json();
+    assert_eq!(kept.as_array().map(Vec::len), Some(2), "those of the start: {kept}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
