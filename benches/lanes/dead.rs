@@ -17,9 +17,9 @@ use super::{
 
 const PLATFORMS: usize = 100;
 const PER_SECOND: u64 = 1_000;
-const SPAN: Duration = Duration::from_secs(4);
-const EACH: usize = 1_000;
-const ROUNDS: usize = 9;
+const SPAN: Duration = Duration::from_secs(3);
+const EACH: usize = 600;
+const ROUNDS: usize = 15;
 
 /// A hundred times as long as a platform that answers at once takes here, in the crowd of this bench.
 const SLOW: Duration = Duration::from_millis(100);
