@@ -17,7 +17,7 @@ use super::{
 
 const TAKES: Duration = Duration::from_millis(20);
 const AT_ONCE: usize = 16;
-const SPAN: Duration = Duration::from_secs(60);
+const SPAN: Duration = Duration::from_secs(120);
 const ROOM: usize = 20_000;
 
 /// `overload`.
