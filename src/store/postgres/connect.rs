@@ -2,16 +2,19 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
+use deadpool_postgres::{Connect, Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
+use futures_util::{FutureExt, future::BoxFuture};
 use rustls::{
     ClientConfig,
     pki_types::{CertificateDer, pem::PemObject},
 };
+use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_postgres::{
-    Client, Config,
+    Client, Config, Error,
     config::{Host, SslMode},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::context::TokioContext;
 
 use super::failure::described;
 use crate::store::{Durability, OpenError};
@@ -57,10 +60,11 @@ impl Way {
         Ok(Self { config, tls, server })
     }
 
-    /// Connections to it, none made yet.
-    pub fn pool(&self, durability: Durability) -> Result<Pool, OpenError> {
+    /// Connections to it, none made yet, which live on `runtime`.
+    pub fn pool(&self, durability: Durability, runtime: &Handle) -> Result<Pool, OpenError> {
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(self.config.clone(), self.tls.clone(), manager);
+        let connecting = Connecting { tls: self.tls.clone(), runtime: runtime.clone() };
+        let manager = Manager::from_connect(self.config.clone(), connecting, manager);
         let asked = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
             Box::pin(async move {
                 match unsafe_setting(client, durability).await {
@@ -80,6 +84,30 @@ impl Way {
             .post_create(asked)
             .build();
         pool.map_err(|error| OpenError::Server { server: self.server.clone(), reason: error.to_string() })
+    }
+}
+
+/// Makes connections on a runtime of the store's, whoever asks for them: one who delivers may block the threads he lives on, and
+/// others are given the connection next.
+struct Connecting {
+    tls: MakeRustlsConnect,
+    runtime: Handle,
+}
+
+impl Connect for Connecting {
+    fn connect(&self, config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
+        let (config, tls) = (config.clone(), self.tls.clone());
+        async move {
+            let connecting = async move { config.connect(tls).await };
+            let (client, connection) = TokioContext::new(connecting, self.runtime.clone()).await?;
+            let driver = self.runtime.spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a connection to the database has ended");
+                }
+            });
+            Ok((client, driver))
+        }
+        .boxed()
     }
 }
 

@@ -113,8 +113,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects, brings the schema to this program's version, and becomes a node. Its own tasks run on `runtime`; `name` is
-    /// what others know this process by.
+    /// Connects, brings the schema to this program's version, and becomes a node. Its own tasks and its connections live on
+    /// `runtime`, whose threads nothing may block; `name` is what others know this process by.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl PostgresStore {
         open::check(&client, &server, options.durability).await?;
         open::migrate(&mut client, &server).await?;
         let (give_back, refused_leases) = mpsc::unbounded_channel();
-        let pool = way.pool(options.durability)?;
+        let pool = way.pool(options.durability, runtime)?;
         let core = Arc::new(Core::new(options, pool, clock, (name.into(), server.clone()), give_back));
         life::register(&core, &client).await.map_err(refused)?;
         let sql = "SELECT platform, url, trusted FROM notifyhub.url";

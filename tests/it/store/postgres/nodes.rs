@@ -1,6 +1,6 @@
 //! Two nodes on one database.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use notifyhub::{
     TaskState,
@@ -23,7 +23,7 @@ const GONE: &str = "NOTIFYHUB_TEST_POSTGRES is set: run ./test";
 async fn node(database: &Database, name: &str) -> Stand {
     let clock = MovedClock::new();
     let options = PostgresOptions { lease: LEASE, ..PostgresOptions::new(database.url.clone()) };
-    let store = PostgresStore::open(options, name, &Handle::current(), std::sync::Arc::new(clock.clone())).await;
+    let store = PostgresStore::open(options, name, &Handle::current(), Arc::new(clock.clone())).await;
     Stand::of(store.expect("the database can be used"), clock)
 }
 
@@ -225,4 +225,37 @@ async fn what_a_lost_node_had_begun_is_dead_where_it_must_not_be_sent_twice() {
     let outcome = other.find(&tasks[0]).await.expect("known");
     assert_eq!((outcome.targets[0].state, outcome.targets[0].dead), (TaskState::Dead, Some(DeadReason::Ambiguous)));
     assert_eq!(one.store.begin(&begun).await, Ok(vec![false]), "the late one may not begin again");
+}
+
+#[test]
+fn a_runtime_that_is_blocked_holds_up_no_call_of_another() {
+    let single = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (ours, theirs) = (single(), single());
+    let (blocks, blocked) = std::sync::mpsc::channel::<()>();
+    let (store, _database) = ours.block_on(async {
+        let database = Database::new().await.expect(GONE);
+        (Arc::new(postgres(&database.url, Default::default(), &MovedClock::new(), "one").await), database)
+    });
+    // Whoever delivers asks first, on a runtime of his own, and then calls what blocks his thread.
+    let (asked, has_asked) = std::sync::mpsc::channel();
+    let delivers = store.clone();
+    let thread = std::thread::spawn(move || {
+        theirs.block_on(async {
+            let all = (0..4).map(|_| delivers.endpoints());
+            assert!(futures_util::future::join_all(all).await.iter().all(Result::is_ok));
+            asked.send(()).expect("waited for");
+            drop(blocked.recv());
+        });
+    });
+    ours.block_on(async {
+        // The store's own tasks live here, and the connections of all.
+        while has_asked.try_recv().is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let all = (0..8).map(|_| store.endpoints());
+        let answered = tokio::time::timeout(Duration::from_secs(5), futures_util::future::join_all(all)).await;
+        assert!(answered.expect("nobody waits for the blocked thread").iter().all(Result::is_ok));
+    });
+    drop(blocks);
+    thread.join().expect("it ended");
 }
