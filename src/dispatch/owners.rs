@@ -132,7 +132,7 @@ impl Dispatcher {
         // What was sent here meanwhile need not be written down yet: what is known of it is not replaced.
         let is_new = |lane: &Lane| lane.owner != Owner::Here(epoch);
         if lanes.iter().all(|index| is_new(&self.lanes[*index])) {
-            let weights: Vec<_> = spent.iter().map(|one| (ago(one), one.weight.into())).collect();
+            let weights: Vec<_> = spent.iter().map(|one| (ago(one), one.weight)).collect();
             let account = lanes.first().and_then(|index| self.lanes[*index].account.as_ref());
             if let Some(account) = account.and_then(|name| self.accounts.get_mut(name)) {
                 account.restore(&weights, now);
@@ -142,10 +142,10 @@ impl Dispatcher {
             let lane = &mut self.lanes[*index];
             if is_new(lane) {
                 let own = || spent.iter().filter(|one| one.lane == lane.key);
-                lane.gate.restore(&own().map(|one| (ago(one), one.weight.into())).collect::<Vec<_>>());
+                lane.gate.restore(&own().map(|one| (ago(one), one.weight)).collect::<Vec<_>>());
                 let mut recipients: HashMap<&Arc<str>, Vec<(Duration, u64)>> = HashMap::new();
                 for (one, recipient) in own().filter_map(|one| Some((one, one.recipient.as_ref()?))) {
-                    recipients.entry(recipient).or_default().push((ago(one), one.tasks.into()));
+                    recipients.entry(recipient).or_default().push((ago(one), one.tasks));
                 }
                 recipients.into_iter().for_each(|(recipient, sent)| lane.recipients.restore(recipient, &sent, now));
                 lane.owner = Owner::Here(epoch);

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json,
     body::Bytes,
-    extract::{State, rejection::BytesRejection},
+    extract::{FromRequest, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -20,6 +20,9 @@ pub(super) const BODY_MAX: usize = 8 * 1024 * 1024;
 
 /// Requests whose bodies are held at once; one more is told to come back.
 const UNDER_WAY_MAX: usize = 1024;
+
+/// How long a body may take to come.
+const BODY_WAIT: Duration = Duration::from_secs(30);
 
 /// When whoever is one too many should come back: by then the others are done.
 const TOO_MANY_WAIT: Duration = Duration::from_secs(1);
@@ -39,20 +42,14 @@ impl Intake {
 }
 
 /// One notification: 202 once it is stored, as safely as `durability` says.
-pub(super) async fn post(
-    State(Intake { hub, under_way }): State<Intake>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Problem> {
+pub(super) async fn post(State(Intake { hub, under_way }): State<Intake>, request: Request) -> Result<Response, Problem> {
     let _place = under_way.try_acquire().map_err(|_| Problem::busy("too many requests are under way", TOO_MANY_WAIT))?;
+    let headers = request.headers().clone();
     // A web page of others cannot say so without being allowed to (CORS), which it never is.
     if !is_json(&headers) {
         return Err(Problem::unsupported("expected a body in JSON, with `Content-Type: application/json`"));
     }
-    let body = body.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(format!("the body is longer than {BODY_MAX} bytes")),
-        _ => Problem::bad_request(format!("the body cannot be read: {error}")),
-    })?;
+    let body = body(request).await?;
     let mut draft = Draft::from_json(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
     draft.idempotency_key = key(&headers, draft.idempotency_key)?;
     let dedupes = draft.dedupe.is_some();
@@ -81,6 +78,16 @@ async fn tasks(hub: &Hub, accepted: &Accepted, dedupes: bool) -> Value {
     targets.map(|target| json!({ "id": target.task, "target": target.target(), "state": target.state })).collect()
 }
 
+/// Its body, if that is not too large and comes in time.
+async fn body(request: Request) -> Result<Bytes, Problem> {
+    let reading = tokio::time::timeout(BODY_WAIT, Bytes::from_request(request, &()));
+    let read = reading.await.map_err(|_| Problem::too_slow(format!("the body did not come within {} s", BODY_WAIT.as_secs())))?;
+    read.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(format!("the body is longer than {BODY_MAX} bytes")),
+        _ => Problem::bad_request(format!("the body cannot be read: {error}")),
+    })
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
@@ -107,9 +114,10 @@ mod tests {
     };
 
     async fn asked(intake: &Intake, body: &'static str) -> Response {
-        let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("Application/JSON; charset=utf-8"))];
-        let headers = HeaderMap::from_iter(headers);
-        post(State(intake.clone()), headers, Ok(body.into())).await.unwrap_or_else(IntoResponse::into_response)
+        let mut request = Request::new(body.into());
+        let kind = HeaderValue::from_static("Application/JSON; charset=utf-8");
+        request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        post(State(intake.clone()), request).await.unwrap_or_else(IntoResponse::into_response)
     }
 
     fn retry_after(response: &Response) -> u64 {

@@ -65,9 +65,9 @@ pub struct Spent {
     /// When, or a little earlier.
     pub at: SystemTime,
     /// How many tasks.
-    pub tasks: u32,
+    pub tasks: u64,
     /// What they weighed together.
-    pub weight: u32,
+    pub weight: u64,
 }
 
 /// What an attempt used up of limits that look back further than a minute.

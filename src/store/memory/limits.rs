@@ -17,7 +17,7 @@ type Slot = (LaneKey, Option<Arc<str>>, SystemTime);
 #[derive(Default)]
 pub struct SpentBook {
     /// Tasks, what they weighed, and for how long they count.
-    slots: HashMap<Slot, (u32, u32, Duration)>,
+    slots: HashMap<Slot, (u64, u64, Duration)>,
 }
 
 impl SpentBook {
@@ -26,7 +26,7 @@ impl SpentBook {
         let Some(spends) = settlement.spends else { return };
         let recipient = settlement.task.recipient.clone().filter(|_| spends.recipient);
         let slot = self.slots.entry((settlement.task.lane.clone(), recipient, spends.at)).or_default();
-        *slot = (slot.0 + 1, slot.1.saturating_add(spends.weight), spends.counts_for);
+        *slot = (slot.0 + 1, slot.1 + u64::from(spends.weight), spends.counts_for);
     }
 
     /// What was sent within a limit, as far as it looks back beyond a minute.

@@ -27,7 +27,7 @@ RETURNING greatest(extract(epoch FROM l.free - now()), 0)::float8";
 /// What counts together is one row; a try whose answer was lost counts it twice.
 const SPEND: &str = "\
 INSERT INTO notifyhub.spent AS s (lane, recipient, at, tasks, weight, until) \
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::int[], $5::int[], $6::bigint[]) \
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) \
 ON CONFLICT (lane, recipient, at) DO UPDATE SET tasks = s.tasks + excluded.tasks, weight = s.weight + excluded.weight";
 
 /// What lost nodes had claimed may have been sent: each counts as sent now, and as one.
@@ -70,7 +70,7 @@ async fn spent(core: &Core, client: &Client, limit: &Limit) -> Result<Vec<Spent>
     };
     let parameters = [(&since as _, Type::INT8), (&is_lane as _, Type::BOOL), (&names as _, Type::TEXT_ARRAY)];
     let rows = client.query_typed(SPENT, &parameters).await?;
-    let number = |row: &tokio_postgres::Row, column| row.try_get::<_, i32>(column).map(i32::unsigned_abs);
+    let number = |row: &tokio_postgres::Row, column| row.try_get::<_, i64>(column).map(i64::unsigned_abs);
     let read = |row: &tokio_postgres::Row| {
         let (lane, recipient): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
         let recipient = Some(recipient).filter(|name| !name.is_empty()).map(Arc::from);
@@ -82,13 +82,13 @@ async fn spent(core: &Core, client: &Client, limit: &Limit) -> Result<Vec<Spent>
 
 /// Writes down what attempts used up of long limits of their lanes. In one order, so that nodes do not wait for each other.
 pub async fn spend(client: &Client, settlements: &[Settlement]) -> Result<(), Failure> {
-    let mut all: BTreeMap<(String, &str, i64), (i32, i32, i64)> = BTreeMap::new();
+    let mut all: BTreeMap<(String, &str, i64), (i64, i64, i64)> = BTreeMap::new();
     for (settlement, spends) in settlements.iter().filter_map(|one| Some((one, one.spends?))) {
         let recipient = settlement.task.recipient.as_deref().filter(|_| spends.recipient).unwrap_or_default();
         let at = codec::nanos(spends.at);
         let (tasks, weight, until) = all.entry((lane_text(&settlement.task.lane), recipient, at)).or_default();
         *tasks += 1;
-        *weight = weight.saturating_add(i32::try_from(spends.weight).unwrap_or(i32::MAX));
+        *weight += i64::from(spends.weight);
         *until = at.saturating_add(codec::length(spends.counts_for)).max(*until);
     }
     if all.is_empty() {
@@ -108,8 +108,8 @@ pub async fn spend(client: &Client, settlements: &[Settlement]) -> Result<(), Fa
         (&lanes as _, Type::TEXT_ARRAY),
         (&recipients as _, Type::TEXT_ARRAY),
         (&moments as _, Type::INT8_ARRAY),
-        (&tasks as _, Type::INT4_ARRAY),
-        (&weights as _, Type::INT4_ARRAY),
+        (&tasks as _, Type::INT8_ARRAY),
+        (&weights as _, Type::INT8_ARRAY),
         (&untils as _, Type::INT8_ARRAY),
     ];
     client.execute_typed(SPEND, &parameters).await?;

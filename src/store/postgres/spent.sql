@@ -3,8 +3,8 @@ CREATE TABLE notifyhub.spent (
   lane      text COLLATE "C" NOT NULL,
   recipient text COLLATE "C" NOT NULL,  -- empty: not told apart
   at        bigint NOT NULL,
-  tasks     int NOT NULL,
-  weight    int NOT NULL,
+  tasks     bigint NOT NULL,
+  weight    bigint NOT NULL,
   until     bigint NOT NULL,            -- from when on it counts no more
   PRIMARY KEY (lane, recipient, at)
 ) WITH (fillfactor = 70);

@@ -82,7 +82,8 @@ impl Session<'_> {
         while let Some(row) = rows.next()? {
             let Some(lane) = self.book.lanes.key(row.get(0)?).cloned() else { continue };
             let recipient = Some(row.get::<_, String>(1)?).filter(|name| !name.is_empty()).map(Arc::from);
-            spent.push(Spent { lane, recipient, at: codec::moment(row.get(2)?), tasks: row.get(3)?, weight: row.get(4)? });
+            let number = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+            spent.push(Spent { lane, recipient, at: codec::moment(row.get(2)?), tasks: number(3)?, weight: number(4)? });
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ async fn spent(stand: &Stand, limit: Limit) -> Vec<Spent> {
     spent
 }
 
-fn sum(spent: &[Spent]) -> (u32, u32) {
+fn sum(spent: &[Spent]) -> (u64, u64) {
     (spent.iter().map(|one| one.tasks).sum(), spent.iter().map(|one| one.weight).sum())
 }
 
@@ -87,6 +87,19 @@ async fn recipients_are_told_apart_where_they_are_limited() {
 }
 
 #[tokio::test]
+async fn what_weighs_as_much_as_can_be_said_is_added_up() {
+    on_every_store(Limits::default(), async |stand| {
+        stand.put(&["a", "a"]).await;
+        let spends = Spends { at: stand.moment(Duration::ZERO), weight: u32::MAX, recipient: false, counts_for: HOUR };
+        for lease in &stand.claim_all().await {
+            settle(stand, lease, Disposition::Delivered, spends).await;
+        }
+        assert_eq!(sum(&spent(stand, of_lane("a")).await), (2, 2 * u64::from(u32::MAX)));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_attempt_after_which_the_claim_is_kept_counts_too() {
     on_every_store(Limits::default(), async |stand| {
         stand.put(&["a"]).await;
@@ -116,7 +129,7 @@ async fn what_counts_no_more_is_not_told_and_is_forgotten() {
         let by_the_day = Limit { long: 24 * HOUR, ..of_lane("a") };
         assert_eq!(spent(stand, by_the_day.clone()).await.len(), 2);
         stand.prune().await;
-        let kept: BTreeSet<u32> = spent(stand, by_the_day).await.iter().map(|one| one.tasks).collect();
+        let kept: BTreeSet<u64> = spent(stand, by_the_day).await.iter().map(|one| one.tasks).collect();
         assert_eq!(kept, [1].into(), "the one that counts for three hours");
     })
     .await;

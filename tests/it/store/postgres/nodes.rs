@@ -244,7 +244,8 @@ fn a_runtime_that_is_blocked_holds_up_no_call_of_another() {
             let all = (0..4).map(|_| delivers.endpoints());
             assert!(futures_util::future::join_all(all).await.iter().all(Result::is_ok));
             asked.send(()).expect("waited for");
-            drop(blocked.recv());
+            // Until the other end is dropped.
+            assert!(blocked.recv().is_err());
         });
     });
     ours.block_on(async {
