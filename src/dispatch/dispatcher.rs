@@ -4,7 +4,7 @@ use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap, HashSet, VecDeque},
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
     time::Instant,
 };
 
@@ -89,7 +89,9 @@ pub struct Dispatcher {
     pub(super) next_due: Option<Instant>,
     pub(super) to_begin: Vec<Beginning>,
     pub(super) limits_wanted: HashMap<Arc<str>, Limit>,
-    owners: Option<BoxFuture<'static, OwnersAnswer>>,
+    /// Calls under way by which limits are given up.
+    pub(super) giving_up: Arc<AtomicUsize>,
+    pub(super) owners: Option<BoxFuture<'static, OwnersAnswer>>,
     beginning: Option<BoxFuture<'static, Begun>>,
     pub(super) settling: FuturesUnordered<BoxFuture<'static, Vec<Kept>>>,
     pub(super) claiming: Option<BoxFuture<'static, Answer>>,
@@ -163,6 +165,7 @@ impl Dispatcher {
             next_due: None,
             to_begin: Vec::new(),
             limits_wanted: HashMap::new(),
+            giving_up: Arc::default(),
             owners: None,
             beginning: None,
             settling: FuturesUnordered::new(),
@@ -185,7 +188,7 @@ impl Dispatcher {
                 self.arrivals.set_room(self.room());
             }
             self.begin_store_calls().await;
-            if self.draining && self.is_settled() {
+            if self.draining && self.is_settled() && !self.disown_all() {
                 return;
             }
             match self.input(&mut reports, &mut fresh, draining.as_mut()).await {
@@ -200,10 +203,7 @@ impl Dispatcher {
                     self.beginning = None;
                     self.take_begun(begun);
                 }
-                Input::Owners(answer) => {
-                    self.owners = None;
-                    self.take_owners(answer);
-                }
+                Input::Owners(answer) => self.take_owners(answer),
                 Input::Command(command) => self.obey(command),
                 Input::Bell => self.claim_wanted = true,
                 Input::Timer => self.timer = None,
@@ -266,7 +266,6 @@ impl Dispatcher {
     /// Gives nothing more out, and takes in only what the store has handed over already: it is leased to this process.
     fn drain(&mut self) {
         self.draining = true;
-        self.disown_all();
         failpoint!("shutdown.drain");
         self.arrivals.close();
     }
@@ -279,6 +278,7 @@ impl Dispatcher {
             && self.settling.is_empty()
             && self.claiming.is_none()
             && self.beginning.is_none()
+            && self.owners.is_none()
             && self.settler.is_empty()
     }
 }

@@ -58,7 +58,7 @@ impl Dispatcher {
         let tally = self.board.platform(&key.platform);
         let index = self.lanes.insert(Lane::new(key.clone(), entry.clone(), tally, self.config.batch_size, self.clock.clone()));
         let account = directory.accounts.get(&*entry.delivery.account).map(Vec::as_slice).unwrap_or_default();
-        let sharing = || directory.of_account(&entry.delivery.account).cloned().collect();
+        let sharing = directory.of_account(&entry.delivery.account).map(|(name, other)| (name, &other.delivery));
         self.lanes[index].limit = limit_of(key, &entry.delivery, account, sharing);
         let windows = entry.delivery.rate_limit.iter().chain(account);
         self.lanes[index].accounting = Accounting::of(windows, &entry.delivery.recipient_rate_limit);

@@ -78,7 +78,7 @@ impl Dispatcher {
         let lane = &self.lanes[index];
         let directory = self.directory.load();
         let sharing = directory.of_account(lane.account.as_deref().unwrap_or_default());
-        let others = sharing.filter(|name| **name != lane.key.platform);
+        let others = sharing.map(|(name, _)| name).filter(|name| **name != lane.key.platform);
         std::iter::once(&lane.key.platform).chain(others).cloned().collect()
     }
 

@@ -84,9 +84,10 @@ impl Recipients {
 
     /// So many were sent to this recipient, so long ago each.
     pub fn restore(&mut self, recipient: &Arc<str>, sent: &[(Duration, u64)], now: Instant) {
+        let last = sent.iter().map(|(ago, _)| *ago).min().unwrap_or_default();
         let known = self.known(recipient, now);
         known.windows.restore(sent, now);
-        known.used = now;
+        known.used = now.checked_sub(last).unwrap_or(now);
     }
 
     fn known(&mut self, recipient: &Arc<str>, now: Instant) -> &mut Recipient {

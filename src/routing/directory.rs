@@ -75,9 +75,9 @@ pub struct Directory {
 
 impl Directory {
     /// The platforms that share this account.
-    pub fn of_account(&self, account: &str) -> impl Iterator<Item = &PlatformName> {
+    pub fn of_account(&self, account: &str) -> impl Iterator<Item = (&PlatformName, &PlatformEntry)> {
         let shares = move |entry: &PlatformEntry| !account.is_empty() && *entry.delivery.account == *account;
-        self.platforms.iter().filter(move |(_, entry)| shares(entry)).map(|(name, _)| name)
+        self.platforms.iter().map(|(name, entry)| (name, &**entry)).filter(move |(_, entry)| shares(entry))
     }
 }
 

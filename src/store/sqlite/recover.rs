@@ -84,7 +84,8 @@ pub fn recover(db: &mut Connection, now: i64, looks_back: Duration) -> Result<Bo
     }
     let mut book = read_book(db)?;
     // Of what was under way nobody knows when it was sent.
-    book.sent_before = if recovered + ambiguous > 0 { now } else { book.sent };
+    // A clock that was ahead is not waited for.
+    book.sent_before = if recovered + ambiguous > 0 { now } else { book.sent.min(now) };
     Ok(book)
 }
 

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use notifyhub::{
-    Hub, Notification,
+    Hub, HubBuilder, Notification,
     config::{DeliveryConfig, RateWindow},
     platforms::testkit::FakePlatform,
     store::{SqliteOptions, SqliteStore},
@@ -32,6 +32,11 @@ impl Restarts {
 
     /// The next hub on the file, with the platforms `ops`, `other` and `third`.
     async fn start(&self, delivery: &DeliveryConfig, account: &[RateWindow]) -> Hub {
+        self.start_with(["ops", "other", "third"].map(|name| (name, delivery.clone())), account).await
+    }
+
+    /// The same with platforms that differ.
+    async fn start_with(&self, platforms: [(&str, DeliveryConfig); 3], account: &[RateWindow]) -> Hub {
         let options = SqliteOptions::new(self.folder.path().join("hub.db"));
         let store = soon(async {
             loop {
@@ -43,10 +48,12 @@ impl Restarts {
             }
         });
         let store = store.await;
-        let hub = Hub::builder().clock(Arc::new(self.clock.clone())).store(Arc::new(store)).delivery(delivery.clone());
+        let hub = Hub::builder().clock(Arc::new(self.clock.clone())).store(Arc::new(store));
         let hub = if account.is_empty() { hub } else { hub.account("acme", account.to_vec()) };
-        let platforms = ["ops", "other", "third"];
-        let hub = platforms.into_iter().fold(hub, |hub, name| hub.platform(name, self.platform.clone()));
+        let with = |hub: HubBuilder, (name, delivery): (&str, DeliveryConfig)| {
+            hub.platform_with(name, Arc::new(self.platform.clone()), delivery)
+        };
+        let hub = platforms.into_iter().fold(hub, with);
         hub.start().await.expect("starts")
     }
 
@@ -160,4 +167,28 @@ async fn limits_of_recipients_and_accounts_by_the_hour_hold_over_restarts() {
     soon(third.outcome()).await.expect("known");
     soon(sixth.outcome()).await.expect("known");
     assert_eq!(restarts.platform.count(), 7);
+}
+
+#[tokio::test]
+async fn what_one_platform_of_an_account_looks_back_to_counts_whichever_of_them_is_sent_to_first() {
+    let restarts = Restarts::new();
+    let of = |rate_limit| DeliveryConfig { rate_limit, account: "acme".into(), ..DeliveryConfig::default() };
+    let platforms = || [("ops", of(at_once(2, 3600))), ("other", of(Vec::new())), ("third", DeliveryConfig::default())];
+    let account = at_once(100, 5);
+    let hub = restarts.start_with(platforms(), &account).await;
+    restarts.deliver(hub, [to("ops", 0), to("ops", 1), to("other", 2)]).await;
+    for first in ["ops", "other"] {
+        restarts.clock.advance(Duration::from_secs(60));
+        let hub = restarts.start_with(platforms(), &account).await;
+        let sent = restarts.platform.count();
+        let targets = if first == "ops" { ["ops", "other"] } else { ["other", "ops"] };
+        let batch = hub.send_all(targets.map(|target| to(target, 3))).await.expect("accepted");
+        let limited = batch.accepted.iter().zip(targets).find(|(_, target)| *target == "ops").expect("one of two").0;
+        let told = restarts.parked(&hub, limited.tasks().next().expect("one task").id).await;
+        assert!(told.contains("the rate limit of ops is used up, for 5"), "{first} first: {told}");
+        restarts.platform.wait_for(sent + 1).await;
+        hub.cancel(limited.id).await.expect("cancelled");
+        hub.shutdown(Duration::from_secs(5)).await.expect("in time");
+        assert_eq!(restarts.platform.count(), sent + 1, "{first} first");
+    }
 }
