@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque},
     pin::{Pin, pin},
     sync::{Arc, atomic::AtomicUsize},
     time::Instant,
@@ -88,7 +88,7 @@ pub struct Dispatcher {
     pub(super) overflow: Vec<(LeaseToken, Arc<Task>)>,
     pub(super) next_due: Option<Instant>,
     pub(super) to_begin: Vec<Beginning>,
-    pub(super) limits_wanted: HashMap<Arc<str>, Limit>,
+    pub(super) limits_wanted: BTreeMap<Arc<str>, Limit>,
     /// Calls under way by which limits are given up.
     pub(super) giving_up: Arc<AtomicUsize>,
     pub(super) owners: Option<BoxFuture<'static, OwnersAnswer>>,
@@ -164,7 +164,7 @@ impl Dispatcher {
             overflow: Vec::new(),
             next_due: None,
             to_begin: Vec::new(),
-            limits_wanted: HashMap::new(),
+            limits_wanted: BTreeMap::new(),
             giving_up: Arc::default(),
             owners: None,
             beginning: None,

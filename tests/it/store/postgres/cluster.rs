@@ -122,6 +122,10 @@ async fn two_processes_share_the_work_and_one_finishes_what_a_killed_one_had() {
     }
     cluster.accept().await;
     cluster.server.received(TASKS / 4).await;
+    // One that is a node already may still be starting.
+    while cluster.attempts_by_node().await.len() < 2 && cluster.arrivals().len() < TASKS {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     one.kill().await.expect("killed");
     let killed = SystemClock.wall();
     let before = cluster.arrivals_soon().await;

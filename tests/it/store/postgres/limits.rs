@@ -2,7 +2,7 @@
 
 use std::{
     num::NonZeroU32,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -193,4 +193,35 @@ async fn a_limit_by_the_hour_holds_when_it_changes_hands() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(sink.times().len(), 6, "six within an hour, whoever sent them");
+}
+
+#[tokio::test]
+async fn what_a_node_knows_of_its_limit_is_not_forgotten_when_its_lease_was_over_for_a_moment() {
+    let (database, clock, sink) = (Database::new().await.expect(GONE), MovedClock::new(), Sink::default());
+    let count = NonZeroU32::new(3).expect("not zero");
+    let window = RateWindow { count, per: Duration::from_secs(3600), burst: count };
+    let delivery = DeliveryConfig { rate_limit: vec![window], ..DeliveryConfig::default() };
+    let store = Arc::new(postgres(&database.url, Default::default(), &clock, "one").await);
+    let builder = Hub::builder().store(store.clone()).clock(Arc::new(clock.clone()));
+    let hub = builder.platform_with("ops", Arc::new(sink.clone()), delivery).start().await.expect("starts");
+    for _ in 0..2 {
+        assert!(hub.deliver(Notification::text("x").to("ops")).await.expect("known").all_delivered());
+    }
+    // As if one of them were not written down yet.
+    let client = database.client().await;
+    client.execute("UPDATE notifyhub.spent SET tasks = 1, weight = 1", &[]).await.expect("written");
+    let epoch = store.shared().expect("it is shared").epoch;
+    let before = epoch.load(Ordering::Acquire);
+    while epoch.load(Ordering::Acquire) == before {
+        // Nobody else was there who could have had its limit meanwhile.
+        clock.advance(Duration::from_secs(46));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(hub.deliver(Notification::text("x").to("ops")).await.expect("known").all_delivered());
+    let fourth = hub.send(Notification::text("x").to("ops")).await.expect("accepted");
+    let task = fourth.tasks().next().expect("one").id;
+    while !hub.explain(task).await.expect("readable").is_some_and(|told| told.contains("the rate limit of ops is used up")) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(sink.times().len(), 3);
 }
