@@ -200,9 +200,9 @@ async fn what_a_node_knows_of_its_limit_is_not_forgotten_when_its_lease_was_over
     let (database, clock, sink) = (Database::new().await.expect(GONE), MovedClock::new(), Sink::default());
     let count = NonZeroU32::new(3).expect("not zero");
     let window = RateWindow { count, per: Duration::from_secs(3600), burst: count };
-    let delivery = DeliveryConfig { rate_limit: vec![window], ..DeliveryConfig::default() };
+    let delivery = DeliveryConfig { account: "acme".into(), ..DeliveryConfig::default() };
     let store = Arc::new(postgres(&database.url, Default::default(), &clock, "one").await);
-    let builder = Hub::builder().store(store.clone()).clock(Arc::new(clock.clone()));
+    let builder = Hub::builder().store(store.clone()).clock(Arc::new(clock.clone())).account("acme", vec![window]);
     let hub = builder.platform_with("ops", Arc::new(sink.clone()), delivery).start().await.expect("starts");
     for _ in 0..2 {
         assert!(hub.deliver(Notification::text("x").to("ops")).await.expect("known").all_delivered());
