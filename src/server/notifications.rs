@@ -154,4 +154,11 @@ mod tests {
             tokio::task::yield_now().await;
         }
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
+        let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        let refused = body(Request::new(axum::body::Body::from_stream(never))).await.expect_err("nothing comes");
+        assert_eq!(refused.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+    }
 }

@@ -110,3 +110,29 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::NotificationId;
+
+    #[test]
+    fn what_may_be_otherwise_later_is_503_and_says_when_if_that_is_known() {
+        let busy = HubError::Busy { waiting: 10, max: 10, retry_after: Duration::from_millis(2100) };
+        let conflict = HubError::Conflict { key: "k".into(), first: NotificationId::from_bits(1) };
+        for (error, status, wait) in [
+            (busy, 503, Some("3")),
+            (HubError::Store(StoreError::DiskFull), 503, Some("10")),
+            (HubError::ShuttingDown, 503, None),
+            (HubError::Store(StoreError::Unavailable("away".to_owned())), 503, None),
+            (HubError::Store(StoreError::Full { waiting: 1, max: 1 }), 422, None),
+            (HubError::Targets(Vec::new()), 422, None),
+            (conflict, 409, None),
+        ] {
+            let text = error.to_string();
+            let response = Problem::from(error).into_response();
+            let told = response.headers().get(header::RETRY_AFTER).map(|wait| wait.to_str().expect("text").to_owned());
+            assert_eq!((response.status().as_u16(), told.as_deref()), (status, wait), "{text}");
+        }
+    }
+}

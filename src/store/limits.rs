@@ -62,7 +62,7 @@ pub struct Spent {
     pub lane: LaneKey,
     /// To whom, where that is counted.
     pub recipient: Option<Arc<str>>,
-    /// When, or a little earlier.
+    /// When, at the latest.
     pub at: SystemTime,
     /// How many tasks.
     pub tasks: u64,
@@ -73,7 +73,7 @@ pub struct Spent {
 /// What an attempt used up of limits that look back further than a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spends {
-    /// When, or a little later: what is sent before one such moment and after the one before it is counted together.
+    /// When, at the latest: what is sent before one such moment and after the one before it is counted together.
     pub at: SystemTime,
     /// How much.
     pub weight: u32,
